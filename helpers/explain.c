@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * k8shell-explain: started by k8shell-session when there was no WebSocket to be
+ * had. Writes the reason to stdout and exits with its enum k8s_err_code.
+ * A program of its own because libcurl and what it needs would double the
+ * memory of every session that has nothing to explain.
+ *
+ * It has no privilege of its own; it inherits the group of k8shell-session.
+ */
+#include <stdio.h>
+
+#include "helpers/setup.h"
+#include "lib/core/log.h"
+#include "lib/core/proc.h"
+#include "lib/kube/explain.h"
+
+int
+main(int argc, char **argv)
+{
+	__attribute__((cleanup(setup_clear))) struct setup setup = { 0 };
+	static const char *const command[] = { "true", NULL };
+	struct exec_params p = { .command = command };
+	struct k8s_err err = K8S_ERR_INIT;
+
+	proc_sane_fds();
+	log_init("k8shell-explain");
+	if (argc != 5)
+		k8s_err_set(&err, K8S_ERR_INVALID,
+		    "usage: k8shell-explain namespace pod container reason");
+	else if (setup_load(&setup, &err) == 0) {
+		p.namespace_ = argv[1];
+		p.pod = argv[2];
+		p.container = *argv[3] != '\0' ? argv[3] : NULL;
+		k8s_err_set(&err, K8S_ERR_CONNECT, "%s", argv[4]);
+		(void)explain_refusal(setup.kc, &setup.cred, &p, &err);
+	}
+	(void)printf("%s", err.msg);
+	return (int)err.code;
+}

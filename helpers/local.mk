@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+HELPER_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DCONFIG_PATH='"$(k8shellconfdir)/k8shell.conf"' \
+	-DSESSION_PATH='"$(k8shelllibexecdir)/k8shell-session"' \
+	-DEXPLAIN_PATH='"$(k8shelllibexecdir)/k8shell-explain"'
+HELPER_LDADD = lib/kube/libkube.a lib/core/libcore.a \
+	lib/core/libclientenv.a
+
+k8shelllibexec_PROGRAMS += helpers/k8shell-session
+helpers_k8shell_session_SOURCES = \
+	helpers/prelude.c helpers/prelude.h \
+	helpers/relay.c helpers/relay.h \
+	helpers/session.c helpers/setup.c helpers/setup.h
+helpers_k8shell_session_CPPFLAGS = $(HELPER_CPPFLAGS)
+helpers_k8shell_session_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)
+# Without libcurl, see helpers/explain.c.
+helpers_k8shell_session_LDADD = $(HELPER_LDADD) $(LWS_LIBS) $(JSON_LIBS) \
+	$(OPENSSL_LIBS) $(YAML_LIBS) $(INIH_LIBS)
+
+k8shelllibexec_PROGRAMS += helpers/k8shell-explain
+helpers_k8shell_explain_SOURCES = helpers/explain.c helpers/setup.c \
+	helpers/setup.h
+helpers_k8shell_explain_CPPFLAGS = $(HELPER_CPPFLAGS)
+helpers_k8shell_explain_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)
+helpers_k8shell_explain_LDADD = $(HELPER_LDADD) $(KUBE_LIBS) $(INIH_LIBS)
+
+# setgid: it may read the cluster's credentials, its user may not. Where the
+# group does not exist yet (a build of a package) the package does the same.
+install-exec-hook:
+	@f='$(DESTDIR)$(k8shelllibexecdir)/k8shell-session'; \
+	if chgrp '$(K8SHELL_GROUP)' "$$f" 2>/dev/null; then \
+		chmod 2755 "$$f"; \
+	else \
+		echo "k8shell-session is to be setgid $(K8SHELL_GROUP):" \
+		    "chgrp $(K8SHELL_GROUP) $$f && chmod 2755 $$f" >&2; \
+	fi

@@ -1,0 +1,617 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "helpers/relay.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <termios.h>
+#include <unistd.h>
+
+#include "helpers/prelude.h"
+#include "lib/core/buf.h"
+#include "lib/core/log.h"
+#include "lib/core/nbio.h"
+
+/*
+ * Output that the reader has not taken. Reading from the API server stops at
+ * the first byte kept, so this holds what libwebsockets had in hand then.
+ */
+#define RELAY_OUT_MAX (1024 * 1024)
+
+/* One frame of stdin where the connection can't close it. */
+#define RELAY_FRAME_MAX (1024 * 1024)
+
+/* How long the container's shell may take to say "start". */
+#define RELAY_START_TIMEOUT_S 30
+
+static const int relay_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
+	SIGUSR2, SIGALRM };
+
+/* One of stdout and stderr. */
+struct relay_out {
+	struct relay *r;
+	struct nbio io;
+	struct loop_io *watch;
+	struct buf *queue;
+	struct prelude_scan scan;
+};
+
+struct relay {
+	struct loop *loop;
+	int tty, raw;
+	struct termios saved;
+	struct nbio in;
+	struct loop_io *in_watch;
+	struct relay_out out[2]; /* stdout, stderr */
+	int sigfd, timerfd;
+	struct loop_io *sig_watch, *timer_watch;
+	sigset_t old_mask;
+
+	/* Of the run. */
+	struct ws_client *client;
+	struct exec *exec; /* NULL once ended */
+	const struct relay_params *params;
+	struct relay_result *result;
+	struct prelude prelude;
+	struct buf *pending; /* goes to stdin before anything else */
+	int framed;	     /* stdin as frames, see prelude.h */
+	struct buf *ahead;   /* the next frame */
+	char head[24];	     /* of the frame that is pending, "" if sent */
+	int end_sent;
+	int can_close;
+	int ready;   /* the script may be sent */
+	int started; /* the user's stdin may flow */
+	int in_eof;
+	int ended;
+};
+
+static void relay_pump(struct relay *r);
+
+static void
+relay_check_done(struct relay *r)
+{
+	if (r->ended &&
+	    (r->result->client_gone ||
+		(buf_len(r->out[0].queue) == 0 &&
+		    buf_len(r->out[1].queue) == 0)))
+		ws_client_stop(r->client);
+}
+
+/* Ends the exec; relay_ended() follows. */
+static void
+relay_abort(struct relay *r, enum k8s_err_code code, const char *text)
+{
+	struct k8s_err why;
+
+	if (r->exec != NULL) {
+		k8s_err_set(&why, code, "%s", text);
+		exec_abort(r->exec, &why);
+	}
+	relay_check_done(r);
+}
+
+static void
+relay_client_gone(struct relay *r)
+{
+	if (r->result->client_gone)
+		return;
+	r->result->client_gone = 1;
+	loop_want(r->in_watch, 0);
+	loop_want(r->out[0].watch, 0);
+	if (r->out[1].watch != NULL)
+		loop_want(r->out[1].watch, 0);
+	relay_abort(r, K8S_ERR_DISCONNECT, "the client is gone");
+}
+
+/*
+ * Output.
+ */
+
+static void
+relay_out_flush(struct relay_out *o)
+{
+	ssize_t n;
+
+	while (buf_len(o->queue) > 0) {
+		n = nbio_write(&o->io, buf_data(o->queue), buf_len(o->queue));
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n == -1) {
+			relay_client_gone(o->r);
+			return;
+		}
+		buf_consume(o->queue, (size_t)n);
+	}
+}
+
+static void
+relay_out_event(void *arg, uint32_t events)
+{
+	struct relay_out *o = arg;
+	struct relay *r = o->r;
+
+	if (events & (EPOLLERR | EPOLLHUP)) {
+		relay_client_gone(r);
+		return;
+	}
+	relay_out_flush(o);
+	if (r->result->client_gone || buf_len(o->queue) > 0)
+		return;
+	loop_want(o->watch, EPOLLERR);
+	if (r->exec != NULL && buf_len(r->out[0].queue) == 0 &&
+	    buf_len(r->out[1].queue) == 0)
+		exec_read(r->exec, 1);
+	relay_check_done(r);
+}
+
+/* What the command wrote, markers taken out. */
+static void
+relay_out_text(void *arg, const unsigned char *p, size_t len)
+{
+	struct relay_out *o = arg;
+	struct relay *r = o->r;
+	ssize_t n;
+
+	/* Before "start" a terminal shows only the echo of our script. */
+	if (r->result->client_gone || (r->tty && !r->started))
+		return;
+	if (buf_len(o->queue) == 0) {
+		n = nbio_write(&o->io, p, len);
+		if (n == -1 && errno != EAGAIN) {
+			relay_client_gone(r);
+			return;
+		}
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+		}
+		if (len == 0)
+			return;
+		loop_want(o->watch, EPOLLOUT);
+		if (r->exec != NULL)
+			exec_read(r->exec, 0);
+	}
+	if (buf_put(o->queue, p, len) == -1)
+		relay_abort(r, K8S_ERR_LIMIT, "output came faster than asked "
+					      "for");
+}
+
+static void
+relay_out_word(void *arg, const char *word)
+{
+	struct relay_out *o = arg;
+	struct relay *r = o->r;
+	char *end;
+	long n;
+
+	if (strcmp(word, "ready") == 0) {
+		r->ready = 1;
+		relay_pump(r);
+	} else if (strcmp(word, "start") == 0) {
+		r->started = r->result->started = 1;
+		loop_want(r->timer_watch, 0);
+		relay_pump(r);
+	} else {
+		n = strtol(word, &end, 10);
+		if (*end == '\0' && n > 0 && n < NSIG)
+			r->result->signal = (int)n;
+	}
+}
+
+static const struct prelude_scan_handler relay_scan_handler = {
+	.text = relay_out_text,
+	.word = relay_out_word,
+};
+
+static void
+relay_output(void *arg, enum exec_channel ch, const unsigned char *p,
+    size_t len)
+{
+	struct relay *r = arg;
+	struct relay_out *o = &r->out[ch == EXEC_STDERR];
+
+	/* Without stderr of its own (a terminal) all is one output. */
+	if (r->tty)
+		o = &r->out[0];
+	if (r->params->direct != NULL || (!r->tty && ch == EXEC_STDOUT))
+		relay_out_text(o, p, len);
+	else
+		prelude_scan_feed(&o->scan, p, len, &relay_scan_handler, o);
+}
+
+/*
+ * Input.
+ */
+
+/* No more stdin. */
+static void
+relay_in_ended(struct relay *r)
+{
+	r->in_eof = 1;
+	loop_want(r->in_watch, 0);
+	if (r->tty)
+		/* A terminal has no end but its hang-up. */
+		relay_client_gone(r);
+	else if (r->can_close)
+		exec_stdin_close(r->exec);
+	else if (!r->framed)
+		log_warn("this cluster can't end the command's stdin");
+}
+
+/*
+ * Reads ahead what becomes the next frame while the last one is under way:
+ * the more stdin there is, the larger the frames get, as each costs a fork in
+ * the container. Returns what read(2) did; -1 and EFBIG when full.
+ */
+static ssize_t
+relay_read_ahead(struct relay *r)
+{
+	size_t room = buf_room(r->ahead);
+	unsigned char *p;
+	ssize_t n;
+
+	if (room > EXEC_STDIN_MAX)
+		room = EXEC_STDIN_MAX;
+	if (room == 0) {
+		errno = EFBIG;
+		return -1;
+	}
+	if ((p = buf_reserve(r->ahead, room)) == NULL)
+		return -1;
+	if ((n = nbio_read(&r->in, p, room)) > 0)
+		buf_commit(r->ahead, (size_t)n);
+	return n;
+}
+
+/* What comes next where stdin goes as frames; 0 if nothing does yet. */
+static int
+relay_next_frame(struct relay *r)
+{
+	struct buf *empty = r->pending;
+	size_t len = buf_len(r->ahead);
+
+	if (len == 0 && (!r->in_eof || r->end_sent))
+		return 0;
+	(void)snprintf(r->head, sizeof(r->head), "%zu\n", len);
+	r->end_sent = len == 0;
+	r->pending = r->ahead;
+	r->ahead = empty;
+	return 1;
+}
+
+/* Fills p with the head of a frame and what is pending; its length. */
+static size_t
+relay_take_pending(struct relay *r, unsigned char *p)
+{
+	size_t head = strlen(r->head), len = buf_len(r->pending);
+
+	if (len > EXEC_STDIN_MAX - head)
+		len = EXEC_STDIN_MAX - head;
+	memcpy(p, r->head, head);
+	memcpy(p + head, buf_data(r->pending), len);
+	r->head[0] = '\0';
+	buf_consume(r->pending, len);
+	return head + len;
+}
+
+/* Sends what there is to send: the script or frames first, then stdin. */
+static void
+relay_pump(struct relay *r)
+{
+	unsigned char *p;
+	ssize_t n = -1;
+
+	if (!r->ready || r->exec == NULL)
+		return;
+	errno = EFBIG;
+	while ((p = exec_stdin_buf(r->exec)) != NULL) {
+		if (buf_len(r->pending) > 0 || r->head[0] != '\0' ||
+		    (r->framed && r->started && relay_next_frame(r))) {
+			exec_stdin_send(r->exec, relay_take_pending(r, p));
+			continue;
+		}
+		if (!r->started || r->in_eof)
+			return;
+		if (r->framed) {
+			n = relay_read_ahead(r);
+		} else if ((n = nbio_read(&r->in, p, EXEC_STDIN_MAX)) > 0) {
+			exec_stdin_send(r->exec, (size_t)n);
+		}
+		if (n == -1)
+			break;
+		if (n == 0) {
+			relay_in_ended(r);
+			if (!r->framed)
+				return;
+		}
+	}
+	/* Busy: frames can be prepared meanwhile. */
+	if (r->framed && r->started && !r->in_eof && p == NULL) {
+		while ((n = relay_read_ahead(r)) > 0)
+			;
+		if (n == 0)
+			relay_in_ended(r);
+	}
+	if (r->in_eof)
+		return;
+	if (n == -1 && errno != EAGAIN && errno != EFBIG)
+		/* EIO: the terminal is hung up. */
+		relay_in_ended(r);
+	else
+		loop_want(r->in_watch,
+		    n == -1 && errno == EAGAIN ? EPOLLIN : 0);
+}
+
+static void
+relay_in_event(void *arg, uint32_t events)
+{
+	(void)events;
+	relay_pump(arg);
+}
+
+/*
+ * The exec.
+ */
+
+static void
+relay_opened(void *arg, int can_close)
+{
+	struct relay *r = arg;
+	const struct relay_params *p = r->params;
+	struct itimerspec in = { .it_value.tv_sec = RELAY_START_TIMEOUT_S };
+	struct k8s_err err;
+
+	r->can_close = can_close;
+	if (p->direct != NULL) {
+		r->ready = r->started = r->result->started = 1;
+		relay_pump(r);
+		return;
+	}
+	r->framed = !can_close && !r->tty;
+	if (prelude_script(&r->prelude, p->env, p->command, r->framed,
+		r->pending, &err) == -1) {
+		relay_abort(r, err.code, err.msg);
+		return;
+	}
+	(void)timerfd_settime(r->timerfd, 0, &in, NULL);
+	loop_want(r->timer_watch, EPOLLIN);
+	/* A terminal must be raw first: the script goes after "ready". */
+	r->ready = !r->tty;
+	relay_pump(r);
+}
+
+static void
+relay_stdin_ready(void *arg)
+{
+	relay_pump(arg);
+}
+
+static void
+relay_ended(void *arg, int exit_code, int http_refused,
+    const struct k8s_err *err)
+{
+	struct relay *r = arg;
+	int i;
+
+	r->exec = NULL;
+	r->ended = 1;
+	r->result->exit_code = exit_code;
+	r->result->http_refused = http_refused;
+	r->result->err = *err;
+	for (i = 0; i < 2; i++)
+		prelude_scan_end(&r->out[i].scan, &relay_scan_handler,
+		    &r->out[i]);
+	loop_want(r->in_watch, 0);
+	loop_want(r->timer_watch, 0);
+	relay_check_done(r);
+}
+
+static const struct exec_handler relay_exec_handler = {
+	.opened = relay_opened,
+	.output = relay_output,
+	.stdin_ready = relay_stdin_ready,
+	.ended = relay_ended,
+};
+
+/*
+ * Signals and time.
+ */
+
+static struct exec_size
+relay_size(void)
+{
+	struct winsize ws;
+	struct exec_size size = { 0, 0 };
+
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0) {
+		size.cols = ws.ws_col;
+		size.rows = ws.ws_row;
+	}
+	return size;
+}
+
+static void
+relay_signal(void *arg, uint32_t events)
+{
+	struct relay *r = arg;
+	struct signalfd_siginfo si;
+
+	(void)events;
+	if (read(r->sigfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
+		return;
+	if (si.ssi_signo == SIGWINCH) {
+		if (r->exec != NULL && r->tty)
+			exec_resize(r->exec, relay_size());
+		return;
+	}
+	if (r->result->caught == 0)
+		r->result->caught = (int)si.ssi_signo;
+	relay_client_gone(r);
+}
+
+static void
+relay_timeout(void *arg, uint32_t events)
+{
+	struct relay *r = arg;
+
+	(void)events;
+	loop_want(r->timer_watch, 0);
+	relay_abort(r, K8S_ERR_TIMEOUT,
+	    "the container's /bin/sh did not start in time");
+}
+
+static int
+relay_setup(struct relay *r, struct k8s_err *err)
+{
+	struct termios raw;
+	sigset_t mask;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		r->out[i].r = r;
+		if ((r->out[i].queue = buf_new(RELAY_OUT_MAX)) == NULL)
+			return k8s_err_errno(err, "out of memory");
+	}
+	if ((r->pending = buf_new(PRELUDE_MAX)) == NULL ||
+	    (r->ahead = buf_new(RELAY_FRAME_MAX)) == NULL)
+		return k8s_err_errno(err, "out of memory");
+	(void)sigemptyset(&mask);
+	(void)sigaddset(&mask, SIGWINCH);
+	for (i = 0; i < sizeof(relay_signals) / sizeof(relay_signals[0]); i++)
+		(void)sigaddset(&mask, relay_signals[i]);
+	if (sigprocmask(SIG_BLOCK, &mask, &r->old_mask) == -1 ||
+	    (r->sigfd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)) == -1)
+		return k8s_err_errno(err, "signalfd");
+	if ((r->timerfd = timerfd_create(CLOCK_MONOTONIC,
+		 TFD_CLOEXEC | TFD_NONBLOCK)) == -1)
+		return k8s_err_errno(err, "timerfd");
+	if (r->tty) {
+		if (tcgetattr(STDIN_FILENO, &r->saved) == -1)
+			return k8s_err_errno(err, "terminal");
+		raw = r->saved;
+		cfmakeraw(&raw);
+		if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) == -1)
+			return k8s_err_errno(err, "terminal");
+		r->raw = 1;
+	}
+	if (nbio_open(&r->in, STDIN_FILENO, 0, err) == -1 ||
+	    nbio_open(&r->out[0].io, STDOUT_FILENO, 1, err) == -1 ||
+	    nbio_open(&r->out[1].io, STDERR_FILENO, 1, err) == -1)
+		return -1;
+	if ((r->in_watch = loop_add(r->loop, r->in.fd, 0, relay_in_event, r,
+		 err)) == NULL)
+		return -1;
+	for (i = 0; i < 2; i++)
+		if ((r->out[i].watch = loop_add(r->loop, r->out[i].io.fd,
+			 EPOLLERR, relay_out_event, &r->out[i], err)) == NULL)
+			return -1;
+	if ((r->sig_watch = loop_add(r->loop, r->sigfd, EPOLLIN, relay_signal,
+		 r, err)) == NULL ||
+	    (r->timer_watch = loop_add(r->loop, r->timerfd, 0, relay_timeout,
+		 r, err)) == NULL)
+		return -1;
+	return 0;
+}
+
+struct relay *
+relay_new(struct loop *loop, int tty, struct k8s_err *err)
+{
+	struct relay *r;
+
+	if ((r = calloc(1, sizeof(*r))) == NULL) {
+		k8s_err_errno(err, "out of memory");
+		return NULL;
+	}
+	r->loop = loop;
+	r->tty = tty;
+	r->in.fd = r->out[0].io.fd = r->out[1].io.fd = -1;
+	r->sigfd = r->timerfd = -1;
+	if (relay_setup(r, err) == -1) {
+		relay_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+static void
+relay_reset(struct relay *r, struct ws_client *client,
+    const struct relay_params *params, struct relay_result *result)
+{
+	size_t i;
+
+	memset(result, 0, sizeof(*result));
+	result->exit_code = -1;
+	r->client = client;
+	r->params = params;
+	r->result = result;
+	buf_consume(r->pending, buf_len(r->pending));
+	buf_consume(r->ahead, buf_len(r->ahead));
+	r->head[0] = '\0';
+	r->framed = r->can_close = r->ready = r->started = r->end_sent = 0;
+	r->in_eof = r->ended = 0;
+	for (i = 0; i < 2; i++)
+		prelude_scan_init(&r->out[i].scan, r->prelude.nonce);
+}
+
+int
+relay_run(struct relay *r, struct ws_client *client,
+    const struct relay_params *params, struct relay_result *result,
+    struct k8s_err *err)
+{
+	struct exec_params exec = params->exec;
+
+	relay_reset(r, client, params, result);
+	if (prelude_init(&r->prelude, r->tty, err) == -1)
+		return -1;
+	exec.tty = r->tty;
+	if (r->tty)
+		exec.size = relay_size();
+	exec.command = params->direct != NULL ? params->direct :
+						r->prelude.argv;
+	r->exec = exec_start(client, &exec, &relay_exec_handler, r, err);
+	if (r->exec == NULL)
+		return -1;
+	return ws_client_run(client, err);
+}
+
+void
+relay_free(struct relay *r)
+{
+	size_t i;
+
+	if (r == NULL)
+		return;
+	loop_del(r->in_watch);
+	loop_del(r->sig_watch);
+	loop_del(r->timer_watch);
+	nbio_close(&r->in);
+	for (i = 0; i < 2; i++) {
+		loop_del(r->out[i].watch);
+		nbio_close(&r->out[i].io);
+		buf_free(r->out[i].queue);
+	}
+	if (r->raw)
+		/* Not TCSADRAIN: it would wait for a reader that is gone. */
+		(void)tcsetattr(STDIN_FILENO, TCSANOW, &r->saved);
+	if (r->sigfd != -1)
+		(void)close(r->sigfd);
+	if (r->timerfd != -1)
+		(void)close(r->timerfd);
+	(void)sigprocmask(SIG_SETMASK, &r->old_mask, NULL);
+	buf_free(r->pending);
+	buf_free(r->ahead);
+	free(r);
+}
+
+void
+relay_freep(struct relay **r)
+{
+	relay_free(*r);
+	*r = NULL;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * k8shell-session: what sshd runs for a shell or a command, as login shell or
+ * as ForceCommand. It opens the same in the user's workspace.
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "helpers/prelude.h"
+#include "helpers/relay.h"
+#include "helpers/setup.h"
+#include "lib/core/buf.h"
+#include "lib/core/clientenv.h"
+#include "lib/core/log.h"
+#include "lib/core/proc.h"
+#include "lib/kube/ws.h"
+
+/* Everything that is not the command's own end. */
+#define EXIT_SESSION	    255
+#define EXIT_NOT_EXECUTABLE 126
+#define EXIT_NO_COMMAND	    127
+
+#define EXPLAIN_TIMEOUT_MS 45000
+
+struct session {
+	char *user;
+	struct setup setup;
+	char *pod;
+	const char *command; /* NULL: the login shell */
+	const char **env;
+	char **words; /* of a command without a shell */
+	int tty;
+};
+
+/*
+ * Variables that sshd, PAM or a shell on the way set for this machine; they
+ * would be wrong or meaningless in the workspace.
+ */
+static int
+session_is_local(const char *entry, int tty)
+{
+	static const char *const names[] = { "_", "DBUS_SESSION_BUS_ADDRESS",
+		"HOME", "KRB5CCNAME", "LOGNAME", "MAIL", "OLDPWD", "PATH",
+		"PWD", "SHELL", "SHLVL", "SSH_AUTH_SOCK", "SSH_ORIGINAL_COMMAND",
+		"SSH_TTY", "SSH_USER_AUTH", "USER" };
+	size_t i, len = strcspn(entry, "=");
+
+	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strlen(names[i]) == len &&
+		    strncmp(entry, names[i], len) == 0)
+			return 1;
+	if (len == 4 && strncmp(entry, "TERM", 4) == 0)
+		return !tty;
+	return strncmp(entry, "XDG_", 4) == 0 ||
+	    strncmp(entry, "K8SHELL_", 8) == 0;
+}
+
+static int
+session_environment(struct session *s, struct k8s_err *err)
+{
+	const char *e;
+	size_t i, n;
+
+	for (n = 0; clientenv_entry(n) != NULL; n++)
+		;
+	if ((s->env = calloc(n + 1, sizeof(*s->env))) == NULL)
+		return k8s_err_errno(err, "out of memory");
+	for (i = n = 0; (e = clientenv_entry(i)) != NULL; i++)
+		if (!session_is_local(e, s->tty))
+			s->env[n++] = e;
+	return 0;
+}
+
+/*
+ * What sshd asked for. As login shell: "-NAME" for a shell, "-c COMMAND" for
+ * a command. As ForceCommand: no arguments, the user's wish, if any, is in
+ * SSH_ORIGINAL_COMMAND. When both are set up, "-c" names ourselves.
+ */
+static int
+session_request(struct session *s, int argc, char **argv, struct k8s_err *err)
+{
+	const char *original = clientenv_get("SSH_ORIGINAL_COMMAND");
+	const char *c;
+
+	if (original != NULL && *original == '\0')
+		original = NULL;
+	if (argc == 1) {
+		s->command = argv[0][0] == '-' ? NULL : original;
+		return 0;
+	}
+	if (argc != 3 || strcmp(argv[1], "-c") != 0)
+		return k8s_err_set(err, K8S_ERR_INVALID,
+		    "usage: k8shell-session [-c command]");
+	c = argv[2];
+	if (strncmp(c, "exec ", 5) == 0)
+		c += 5;
+	s->command = strcmp(c, SESSION_PATH) == 0 ? original : argv[2];
+	return 0;
+}
+
+static int
+session_setup(struct session *s, int argc, char **argv, struct k8s_err *err)
+{
+	struct passwd *pw;
+
+	if (session_request(s, argc, argv, err) == -1)
+		return -1;
+	s->tty = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+	if (session_environment(s, err) == -1)
+		return -1;
+	/* Not USER or LOGNAME: those could come from the client. */
+	if ((pw = getpwuid(getuid())) == NULL)
+		return k8s_err_set(err, K8S_ERR_SYSTEM,
+		    "uid %lu has no account here", (unsigned long)getuid());
+	if ((s->user = strdup(pw->pw_name)) == NULL)
+		return k8s_err_errno(err, "out of memory");
+	if (setup_load(&s->setup, err) == -1)
+		return -1;
+	if ((s->pod = config_expand(s->setup.config->pod, s->user, err)) == NULL)
+		return k8s_err_prefix(err, "the pod of user %s", s->user);
+	return 0;
+}
+
+/* Runs it; a container without /bin/sh gets a second, plain try. */
+static int
+session_exec(struct session *s, struct relay *relay, struct ws_client *client,
+    struct relay_result *result, struct k8s_err *err)
+{
+	struct relay_params p = {
+		.exec.namespace_ = s->setup.config->namespace_,
+		.exec.pod = s->pod,
+		.exec.container = s->setup.config->container,
+		.env = s->env,
+		.command = s->command,
+	};
+
+	if (relay_run(relay, client, &p, result, err) == -1)
+		return -1;
+	if (result->err.code != K8S_ERR_NO_COMMAND || result->started)
+		return 0;
+	if (s->command == NULL ||
+	    (s->words = prelude_split_words(s->command)) == NULL) {
+		k8s_err_set(&result->err, K8S_ERR_NO_COMMAND,
+		    "this container has no /bin/sh: only a program with plain "
+		    "arguments can be run in it, as in: ssh HOST /app/tool "
+		    "--flag");
+		return 0;
+	}
+	log_info("no /bin/sh in %s/%s: running the command without a shell",
+	    p.exec.namespace_, p.exec.pod);
+	p.direct = (const char *const *)s->words;
+	return relay_run(relay, client, &p, result, err);
+}
+
+/* Why there was no WebSocket, into err. */
+static void
+session_explain(const struct session *s, struct k8s_err *err)
+{
+	__attribute__((cleanup(buf_freep))) struct buf *out = NULL;
+	const struct config *c = s->setup.config;
+	const char *const argv[] = { "k8shell-explain", c->namespace_, s->pod,
+		c->container != NULL ? c->container : "", err->msg, NULL };
+	const char *const envp[] = { NULL };
+	const struct proc_run run = {
+		.path = EXPLAIN_PATH,
+		.argv = argv,
+		.envp = envp,
+		.timeout_ms = EXPLAIN_TIMEOUT_MS,
+		.max_out = K8S_ERR_MAX,
+		.max_err = K8S_ERR_MAX,
+	};
+	struct k8s_err why;
+	const char *text;
+	int status;
+
+	if ((out = buf_new(K8S_ERR_MAX)) == NULL)
+		return;
+	if (proc_run(&run, out, NULL, &status, &why) == -1)
+		log_error("%s", why.msg);
+	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
+	    (text = buf_string(out)) != NULL && *text != '\0')
+		k8s_err_set(err, (enum k8s_err_code)WEXITSTATUS(status), "%s",
+		    text);
+}
+
+static int
+session_run(struct session *s, struct relay_result *result,
+    struct k8s_err *err)
+{
+	__attribute__((cleanup(ws_client_freep))) struct ws_client *client =
+	    NULL;
+	__attribute__((cleanup(relay_freep))) struct relay *relay = NULL;
+	static struct loop *loop; /* needed until the process ends */
+
+	if ((loop = loop_new(err)) == NULL ||
+	    (client = ws_client_new(loop, s->setup.kc, &s->setup.cred, err)) ==
+		NULL ||
+	    (relay = relay_new(loop, s->tty, err)) == NULL)
+		return -1;
+	return session_exec(s, relay, client, result, err);
+}
+
+/* The one line a user sees of a failure; the log gets it too. */
+static int
+session_complain(const struct session *s, struct k8s_err *err)
+{
+	char line[K8S_ERR_MAX + 64];
+	int status = EXIT_SESSION;
+
+	if (s->pod != NULL)
+		k8s_err_prefix(err, "%s/%s", s->setup.config->namespace_, s->pod);
+	log_error("user %s: %s", s->user != NULL ? s->user : "?", err->msg);
+	(void)dprintf(STDERR_FILENO, "k8shell: %s\n",
+	    log_escape(line, sizeof(line), err->msg, strlen(err->msg)));
+	if (err->code == K8S_ERR_NO_COMMAND)
+		status = EXIT_NO_COMMAND;
+	else if (err->code == K8S_ERR_NOT_EXECUTABLE)
+		status = EXIT_NOT_EXECUTABLE;
+	return status;
+}
+
+/* Ends as the command did, or as we were told: sshd reports exit-signal. */
+static int
+session_die(int sig)
+{
+	sigset_t set;
+
+	(void)signal(sig, SIG_DFL);
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, sig);
+	(void)sigprocmask(SIG_UNBLOCK, &set, NULL);
+	(void)raise(sig);
+	return 128 + sig; /* one that does not kill */
+}
+
+int
+main(int argc, char **argv)
+{
+	const struct rlimit no_core = { 0, 0 };
+	struct relay_result result = { .exit_code = -1 };
+	struct session s = { 0 };
+	struct k8s_err err = K8S_ERR_INIT;
+
+	proc_sane_fds();
+	/* Memory holds credentials: no core file, no ptrace by the user. */
+	(void)setrlimit(RLIMIT_CORE, &no_core);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
+		(void)printf("%s\n", PACKAGE_STRING);
+		return 0;
+	}
+	log_init("k8shell-session");
+	if (session_setup(&s, argc, argv, &err) == -1)
+		return session_complain(&s, &err);
+	log_info("user %s: %s in %s/%s", s.user,
+	    s.command != NULL ? "command" : "shell", s.setup.config->namespace_,
+	    s.pod);
+	if (session_run(&s, &result, &err) == -1)
+		return session_complain(&s, &err);
+	if (result.http_refused && !result.client_gone)
+		session_explain(&s, &result.err);
+	if (result.exit_code == -1 && !result.client_gone)
+		return session_complain(&s, &result.err);
+	setup_clear(&s.setup);
+	if (result.caught != 0) {
+		log_info("user %s: ended by signal %d", s.user, result.caught);
+		return session_die(result.caught);
+	}
+	if (result.client_gone) {
+		log_info("user %s: the client is gone", s.user);
+		return EXIT_SESSION;
+	}
+	log_info("user %s: exit status %d%s", s.user, result.exit_code,
+	    result.signal != 0 ? " (signal)" : "");
+	if (result.signal != 0)
+		return session_die(result.signal);
+	return result.exit_code;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* k8shell.conf: see k8shell.conf(5). */
+#ifndef K8SHELL_CONFIG_H
+#define K8SHELL_CONFIG_H
+
+#include "lib/core/err.h"
+#include "lib/core/log.h"
+
+#define CONFIG_VALUE_MAX 1024
+
+struct config {
+	char *kubeconfig;     /* absolute; NULL: the in-cluster account */
+	char *namespace_;     /* of the workspace */
+	char *pod;	      /* template; see config_expand() */
+	char *container;      /* or NULL: the pod's default */
+	enum log_level log_level;
+};
+
+/*
+ * Reads path; the caller frees. An unknown section or key, a value twice and
+ * a line that is none are errors with their line number: a misspelt limit
+ * must not silently be no limit.
+ */
+struct config *config_load(const char *path, struct k8s_err *err);
+
+/* The same from memory: for tests and fuzzing. */
+struct config *config_parse(const char *text, const char *origin,
+    struct k8s_err *err);
+
+void config_free(struct config *c);
+void config_freep(struct config **c);
+
+/*
+ * Expands %u (user) and %% in a template. The caller frees. Fails unless the
+ * result is a DNS-1123 subdomain of at most 253 characters, the form of a pod's
+ * name: whatever a user is called, it cannot lead out of its place in a URL.
+ */
+char *config_expand(const char *template, const char *user,
+    struct k8s_err *err);
+
+/* Whether s is a DNS-1123 subdomain (RFC 1123) of at most max characters. */
+int config_is_name(const char *s, size_t max);
+
+#endif

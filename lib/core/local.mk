@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+noinst_LIBRARIES += lib/core/libcore.a
+lib_core_libcore_a_SOURCES = \
+	lib/core/buf.c lib/core/buf.h \
+	lib/core/config.c lib/core/config.h \
+	lib/core/err.c lib/core/err.h \
+	lib/core/log.c lib/core/log.h \
+	lib/core/loop.c lib/core/loop.h \
+	lib/core/nbio.c lib/core/nbio.h \
+	lib/core/proc.c lib/core/proc.h
+lib_core_libcore_a_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
+
+# Apart, as linking it empties a program's environment.
+noinst_LIBRARIES += lib/core/libclientenv.a
+lib_core_libclientenv_a_SOURCES = lib/core/clientenv.c lib/core/clientenv.h

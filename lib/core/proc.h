@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The one place where programs are started: absolute path, the environment
+ * given and nothing else, no shell, no descriptor but 0, 1 and 2.
+ */
+#ifndef K8SHELL_PROC_H
+#define K8SHELL_PROC_H
+
+#include "lib/core/buf.h"
+#include "lib/core/err.h"
+
+/*
+ * Opens /dev/null on each of the descriptors 0, 1 and 2 that is closed, so
+ * that no file opened later can become somebody's stdout. The first thing a
+ * program does. Ends the process (111) if that can't be done.
+ */
+void proc_sane_fds(void);
+
+struct proc_run {
+	const char *path;	 /* absolute */
+	const char *const *argv; /* with argv[0], ends with NULL */
+	const char *const *envp; /* ends with NULL */
+	int timeout_ms;		 /* the whole run; then SIGKILL */
+	size_t max_out;		 /* caps for stdout and stderr, bytes */
+	size_t max_err;		 /* more stderr than this is read and dropped */
+};
+
+/*
+ * Runs a program to its end with stdin at /dev/null. *status is as from
+ * waitpid(2). out gets its stdout; err_out (may be NULL) its stderr. -1 if it
+ * can't be started, wrote more stdout than its cap or took too long: the
+ * process is gone then.
+ */
+int proc_run(const struct proc_run *run, struct buf *out, struct buf *err_out,
+    int *status, struct k8s_err *err);
+
+#endif

@@ -1,0 +1,356 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tests/unit/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/core/proc.h"
+
+static const char *const no_env[] = { "A=1", NULL };
+
+/* Runs sh -c script. */
+static int
+run_sh(const char *script, int timeout_ms, size_t max_out, struct buf *out,
+    struct buf *err_out, int *status, struct k8s_err *err)
+{
+	const char *argv[] = { "sh", "-c", script, NULL };
+	struct proc_run run = { "/bin/sh", argv, no_env, timeout_ms, max_out,
+		16 };
+
+	return proc_run(&run, out, err_out, status, err);
+}
+
+static int
+no_child_left(void)
+{
+	return waitpid(-1, NULL, WNOHANG) == -1 && errno == ECHILD;
+}
+
+static int
+open_fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	int n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static void
+keeps_the_streams_apart(void **state)
+{
+	struct buf *out = buf_new(64), *err_out = buf_new(64);
+	struct k8s_err err = K8S_ERR_INIT;
+	int status = -1, fds = open_fds();
+
+	(void)state;
+	assert_int_equal(run_sh("echo out; echo err >&2; exit 7", 10000, 64,
+	    out, err_out, &status, &err), 0);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 7);
+	assert_string_equal(buf_string(out), "out\n");
+	assert_string_equal(buf_string(err_out), "err\n");
+	assert_int_equal(err.code, K8S_ERR_NONE);
+	assert_true(no_child_left());
+	assert_int_equal(open_fds(), fds);
+	buf_free(out);
+	buf_free(err_out);
+}
+
+static void
+reports_death_by_signal(void **state)
+{
+	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(64);
+	int status;
+
+	(void)state;
+	assert_int_equal(run_sh("kill -TERM $$", 10000, 64, out, NULL,
+	    &status, NULL), 0);
+	assert_true(WIFSIGNALED(status));
+	assert_int_equal(WTERMSIG(status), SIGTERM);
+}
+
+/* Environment, descriptors, stdin, terminal, session, signals. */
+static void
+gives_nothing_but_what_was_asked_for(void **state)
+{
+	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(4096);
+	struct buf *err_out __attribute__((cleanup(buf_freep))) = buf_new(512);
+	const char *argv[] = { "env", NULL };
+	struct proc_run run = { "/usr/bin/env", argv, no_env, 10000, 4096,
+		512 };
+	sigset_t usr1;
+	int status, fd;
+
+	(void)state;
+	assert_int_equal(setenv("SECRET", "x", 1), 0);
+	assert_int_equal(proc_run(&run, out, NULL, &status, NULL), 0);
+	assert_string_equal(buf_string(out), "A=1\n");
+	buf_consume(out, buf_len(out));
+
+	/* Not close-on-exec on purpose. */
+	fd = dup(0);
+	sigemptyset(&usr1);
+	sigaddset(&usr1, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &usr1, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	assert_int_equal(run_sh("ls /proc/$$/fd; readlink /proc/$$/fd/0; "
+	    "grep -E 'Sig(Blk|Ign)' /proc/$$/status | tr '\\n\\t' '  '; "
+	    "test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ && echo leader; "
+	    "(: </dev/tty) 2>/dev/null || echo no tty", 10000, 4096, out,
+	    err_out, &status, NULL), 0);
+	signal(SIGPIPE, SIG_DFL);
+	sigprocmask(SIG_UNBLOCK, &usr1, NULL);
+	close(fd);
+	assert_string_equal(buf_string(out), "0\n1\n2\n/dev/null\n"
+	    "SigBlk: 0000000000000000 SigIgn: 0000000000000000 leader\n"
+	    "no tty\n");
+}
+
+static void
+tells_why_it_did_not_start(void **state)
+{
+	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(64);
+	const char *argv[] = { "x", NULL };
+	struct proc_run run = { "/nonexistent/x", argv, no_env, 10000, 64,
+		64 };
+	struct k8s_err err = K8S_ERR_INIT;
+	int status;
+
+	(void)state;
+	assert_int_equal(proc_run(&run, out, NULL, &status, &err), -1);
+	unit_check_err(&err, K8S_ERR_SYSTEM,
+	    "can't be started: No such file or directory");
+	run.path = "/etc/passwd";
+	assert_int_equal(proc_run(&run, out, NULL, &status, &err), -1);
+	unit_check_err(&err, K8S_ERR_SYSTEM, "Permission denied");
+	run.path = "sh";
+	assert_int_equal(proc_run(&run, out, NULL, &status, &err), -1);
+	unit_check_err(&err, K8S_ERR_SYSTEM, "sh: not an absolute path");
+	assert_true(no_child_left());
+}
+
+static long long
+now_ms(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+/* The whole group dies: a child of the shell holds a pipe of ours. */
+static void
+ends_what_takes_too_long(void **state)
+{
+	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(64);
+	struct k8s_err err = K8S_ERR_INIT;
+	long long start = now_ms();
+	int status, p[2];
+	char script[128], c;
+
+	(void)state;
+	/* Kept by a fifo: its read end sees the end when all are dead. */
+	assert_int_equal(pipe(p), 0);
+	(void)snprintf(script, sizeof(script), "sleep 300 "
+	    ">/proc/%d/fd/%d & trap '' TERM; sleep 300", getpid(), p[1]);
+	assert_int_equal(run_sh(script, 400, 64, out, NULL, &status, &err),
+	    -1);
+	unit_check_err(&err, K8S_ERR_TIMEOUT, "400 ms");
+	close(p[1]);
+	assert_int_equal(read(p[0], &c, 1), 0);
+	close(p[0]);
+	assert_true(now_ms() - start < 60000);
+	assert_true(no_child_left());
+}
+
+static void
+ends_what_writes_too_much(void **state)
+{
+	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(100000);
+	struct k8s_err err = K8S_ERR_INIT;
+	int status;
+
+	(void)state;
+	assert_int_equal(run_sh("exec yes", 60000, 1000, out, NULL, &status,
+	    &err), -1);
+	unit_check_err(&err, K8S_ERR_LIMIT, "more than 1000 bytes");
+	assert_true(no_child_left());
+	/* Exactly the cap is fine. */
+	buf_consume(out, buf_len(out));
+	assert_int_equal(run_sh("head -c 1000 /dev/zero", 60000, 1000, out,
+	    NULL, &status, &err), 0);
+	assert_int_equal(buf_len(out), 1000);
+}
+
+static void
+drops_too_much_stderr(void **state)
+{
+	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(64);
+	struct buf *err_out __attribute__((cleanup(buf_freep))) = buf_new(64);
+	struct k8s_err err = K8S_ERR_INIT;
+	int status;
+
+	(void)state;
+	assert_int_equal(run_sh("head -c 5000000 /dev/zero | tr '\\0' x >&2; "
+	    "echo done", 60000, 64, out, err_out, &status, &err), 0);
+	assert_string_equal(buf_string(out), "done\n");
+	assert_string_equal(buf_string(err_out), "xxxxxxxxxxxxxxxx");
+	/* One that never stops is still ended in time. */
+	assert_int_equal(run_sh("exec yes >&2", 300, 64, out, NULL, &status,
+	    &err), -1);
+	unit_check_err(&err, K8S_ERR_TIMEOUT, "still running");
+}
+
+/* Nothing that was written before the end is lost, at any size. */
+static void
+reads_all_of_it(void **state)
+{
+	struct buf *out __attribute__((cleanup(buf_freep))) =
+	    buf_new(3000000);
+	int status, i;
+
+	(void)state;
+	for (i = 0; i < 20; i++) {
+		buf_consume(out, buf_len(out));
+		assert_int_equal(run_sh("exec head -c 2345678 /dev/zero",
+		    60000, 3000000, out, NULL, &status, NULL), 0);
+		assert_int_equal(buf_len(out), 2345678);
+	}
+}
+
+/* A background process that keeps the pipes open is neither waited for nor
+ * left behind. */
+static void
+does_not_wait_for_the_background(void **state)
+{
+	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(64);
+	int status, p[2];
+	char script[128], c;
+
+	(void)state;
+	assert_int_equal(pipe(p), 0);
+	(void)snprintf(script, sizeof(script), "sleep 300 2>/proc/%d/fd/%d & "
+	    "echo hi", getpid(), p[1]);
+	assert_int_equal(run_sh(script, 60000, 64, out, NULL, &status, NULL),
+	    0);
+	assert_string_equal(buf_string(out), "hi\n");
+	close(p[1]);
+	assert_int_equal(read(p[0], &c, 1), 0);
+	close(p[0]);
+}
+
+/* In a child, as it closes what cmocka needs. */
+static void
+opens_closed_standard_fds(void **state)
+{
+	int closed, status, fd, bad;
+	pid_t pid;
+
+	(void)state;
+	for (closed = 0; closed < 8; closed++) {
+		pid = fork();
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			for (fd = 0; fd < 3; fd++)
+				if (closed & 1 << fd)
+					close(fd);
+			proc_sane_fds();
+			for (fd = bad = 0; fd < 3; fd++)
+				bad |= fcntl(fd, F_GETFD) != 0;
+			fd = open("/dev/null", O_RDONLY);
+			bad |= fd <= 2;
+			_exit(bad);
+		}
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
+/* Even with 0 to 2 closed, the program's streams are its own. */
+static void
+runs_without_standard_fds(void **state)
+{
+	struct buf *out, *err_out;
+	int status, wait_status, bad;
+	pid_t pid;
+
+	(void)state;
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		out = buf_new(64);
+		err_out = buf_new(64);
+		close(0);
+		close(1);
+		close(2);
+		bad = run_sh("echo o; echo e >&2; cat", 10000, 64, out,
+		    err_out, &status, NULL) != 0;
+		bad |= strcmp(buf_string(out), "o\n") != 0 ||
+		    strcmp(buf_string(err_out), "e\n") != 0 || status != 0;
+		_exit(bad);
+	}
+	assert_int_equal(waitpid(pid, &wait_status, 0), pid);
+	assert_int_equal(wait_status, 0);
+}
+
+/* Whoever runs a plugin can be killed at any moment. */
+static void
+dies_with_its_parent(void **state)
+{
+	struct buf *out;
+	int status, p[2];
+	char script[128], c;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe(p), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		out = buf_new(64);
+		(void)snprintf(script, sizeof(script),
+		    "exec >/proc/%d/fd/%d; echo x; exec sleep 300", getpid(),
+		    p[1]);
+		run_sh(script, 60000, 64, out, NULL, &status, NULL);
+		_exit(0);
+	}
+	close(p[1]);
+	assert_int_equal(read(p[0], &c, 1), 1);
+	kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	while (read(p[0], &c, 1) == 1)
+		continue;
+	close(p[0]);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_the_streams_apart),
+		cmocka_unit_test(reports_death_by_signal),
+		cmocka_unit_test(gives_nothing_but_what_was_asked_for),
+		cmocka_unit_test(tells_why_it_did_not_start),
+		cmocka_unit_test(ends_what_takes_too_long),
+		cmocka_unit_test(ends_what_writes_too_much),
+		cmocka_unit_test(drops_too_much_stderr),
+		cmocka_unit_test(reads_all_of_it),
+		cmocka_unit_test(does_not_wait_for_the_background),
+		cmocka_unit_test(opens_closed_standard_fds),
+		cmocka_unit_test(runs_without_standard_fds),
+		cmocka_unit_test(dies_with_its_parent),
+	};
+
+	/* Should all else fail, and for reads that would wait for ever. */
+	alarm(120);
+	return cmocka_run_group_tests(tests, NULL, NULL) != 0;
+}

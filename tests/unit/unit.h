@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What cmocka wants included before it, and where the tests' data is. */
+#ifndef K8SHELL_UNIT_H
+#define K8SHELL_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "lib/core/err.h"
+
+/* automake runs a test in the build folder and says where the sources are. */
+static inline const char *
+unit_path(char *path, size_t size, const char *name)
+{
+	const char *top = getenv("srcdir");
+
+	(void)snprintf(path, size, "%s/%s", top != NULL ? top : ".", name);
+	return path;
+}
+
+/* An error as it must be: its code, text in it, one printable line. */
+static inline void
+unit_check_err(const struct k8s_err *err, enum k8s_err_code code,
+    const char *text)
+{
+	const char *p;
+
+	if (err->code != code || strstr(err->msg, text) == NULL)
+		fail_msg("code %d, \"%s\" instead of code %d, \"%s\"",
+		    err->code, err->msg, code, text);
+	for (p = err->msg; *p != '\0'; p++)
+		assert_in_range((unsigned char)*p, ' ', '~');
+}
+
+#endif
