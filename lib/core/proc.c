@@ -157,7 +157,7 @@ child_exec(const struct proc_run *run, int out, int err, int report,
 static int
 child_start(struct child *c, const struct proc_run *run, struct k8s_err *err)
 {
-	int out[2] = { -1, -1 }, errp[2] = { -1, -1 }, report[2] = { -1, -1 };
+	int out[2] = {-1, -1}, errp[2] = {-1, -1}, report[2] = {-1, -1};
 	sigset_t all, before;
 	pid_t parent = getpid();
 
@@ -245,9 +245,9 @@ child_follow(struct child *c, const struct proc_run *run, struct buf *out,
 			return k8s_err_set(err, K8S_ERR_TIMEOUT,
 			    "still running after %d ms: ended",
 			    run->timeout_ms);
-		p[0] = (struct pollfd) { c->pidfd, POLLIN, 0 };
-		p[1] = (struct pollfd) { c->out, POLLIN, 0 };
-		p[2] = (struct pollfd) { c->err, POLLIN, 0 };
+		p[0] = (struct pollfd){c->pidfd, POLLIN, 0};
+		p[1] = (struct pollfd){c->out, POLLIN, 0};
+		p[2] = (struct pollfd){c->err, POLLIN, 0};
 		n = poll(p, 3, (int)left);
 		if (n == -1 && errno != EINTR)
 			return k8s_err_errno(err, "poll");
@@ -291,8 +291,8 @@ int
 proc_run(const struct proc_run *run, struct buf *out, struct buf *err_out,
     int *status, struct k8s_err *err)
 {
-	struct child c __attribute__((cleanup(child_end))) = { -1, -1, -1, -1,
-		-1 };
+	struct child c
+	    __attribute__((cleanup(child_end))) = {-1, -1, -1, -1, -1};
 
 	if (run->path[0] != '/') {
 		errno = EINVAL;

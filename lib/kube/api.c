@@ -13,15 +13,15 @@
 
 /* CURLINFO_SSL_VERIFYRESULT with OpenSSL: its X509_V_ERR_* (x509_vfy.h),
  * numbers that are part of its ABI. */
-#define VERIFY_OK	       0
-#define VERIFY_NOT_YET_VALID   9
-#define VERIFY_EXPIRED	       10
-#define VERIFY_SELF_SIGNED     18
-#define VERIFY_SELF_SIGNED_CA  19
-#define VERIFY_NO_ISSUER       20
-#define VERIFY_NO_ISSUER_LEAF  21
-#define VERIFY_WRONG_HOST      62
-#define VERIFY_WRONG_IP	       64
+#define VERIFY_OK	      0
+#define VERIFY_NOT_YET_VALID  9
+#define VERIFY_EXPIRED	      10
+#define VERIFY_SELF_SIGNED    18
+#define VERIFY_SELF_SIGNED_CA 19
+#define VERIFY_NO_ISSUER      20
+#define VERIFY_NO_ISSUER_LEAF 21
+#define VERIFY_WRONG_HOST     62
+#define VERIFY_WRONG_IP	      64
 
 struct api {
 	const struct kubeconfig *kc;
@@ -122,13 +122,13 @@ rename_server(struct api *a)
 	scheme = (int)(host - a->kc->server);
 	end = host + strcspn(host, "/");
 	port = host[0] == '[' ? strchr(host, ']') : host;
-	if (port == NULL || (port = memchr(port, ':', (size_t)(end - port))) ==
-	    NULL)
+	if (port == NULL ||
+	    (port = memchr(port, ':', (size_t)(end - port))) == NULL)
 		port = end;
 	if (strchr(name, ':') != NULL)
 		open = "[", close = "]";
 	if (asprintf(&a->base, "%.*s%s%s%s%s", scheme, a->kc->server, open,
-	    name, close, port) == -1) {
+		name, close, port) == -1) {
 		a->base = NULL;
 		return -1;
 	}
@@ -166,16 +166,16 @@ prepare_names(struct api *a, const struct cred *cred)
 static CURLcode
 set_blob(CURL *c, CURLoption option, char *p, size_t len)
 {
-	struct curl_blob blob = { p, len, CURL_BLOB_NOCOPY };
+	struct curl_blob blob = {p, len, CURL_BLOB_NOCOPY};
 
 	return curl_easy_setopt(c, option, &blob);
 }
 
 /* The first failure of a row of settings is what counts. */
-#define SET(option, value)                                             \
-	do {                                                           \
-		if (e == CURLE_OK)                                     \
-			e = curl_easy_setopt(a->curl, option, value);  \
+#define SET(option, value)                                            \
+	do {                                                          \
+		if (e == CURLE_OK)                                    \
+			e = curl_easy_setopt(a->curl, option, value); \
 	} while (0)
 
 static CURLcode
@@ -211,8 +211,8 @@ set_tls(struct api *a, const struct cred *cred)
 	SET(CURLOPT_SSL_VERIFYPEER, kc->insecure ? 0L : 1L);
 	SET(CURLOPT_SSL_VERIFYHOST, kc->insecure ? 0L : 2L);
 	if (kc->ca != NULL) {
-		/* The blob replaces curl's built-in CA file but not its built-in
-		 * CA folder, which would be trusted as well. */
+		/* The blob replaces curl's built-in CA file but not its
+		 * built-in CA folder, which would be trusted as well. */
 		SET(CURLOPT_CAINFO, NULL);
 		SET(CURLOPT_CAPATH, NULL);
 		if (e == CURLE_OK)
@@ -270,8 +270,8 @@ api_new(const struct kubeconfig *kc, const struct cred *cred,
 static void
 detail(const struct api *a, CURLcode e, char *line, size_t size)
 {
-	const char *s = a->problem[0] != '\0' ? a->problem :
-	    curl_easy_strerror(e);
+	const char *s =
+	    a->problem[0] != '\0' ? a->problem : curl_easy_strerror(e);
 
 	status_line(line, size, s, strlen(s));
 }
@@ -283,11 +283,13 @@ connect_failed(struct api *a, struct k8s_err *err)
 
 	(void)curl_easy_getinfo(a->curl, CURLINFO_OS_ERRNO, &error);
 	if (error == ECONNREFUSED)
-		return k8s_err_set(err, K8S_ERR_CONNECT, "%s: connection "
+		return k8s_err_set(err, K8S_ERR_CONNECT,
+		    "%s: connection "
 		    "refused: is the API server running there?",
 		    a->kc->server);
 	if (error == ENETUNREACH || error == EHOSTUNREACH)
-		return k8s_err_set(err, K8S_ERR_CONNECT, "%s: unreachable: "
+		return k8s_err_set(err, K8S_ERR_CONNECT,
+		    "%s: unreachable: "
 		    "check the network between here and the API server",
 		    a->kc->server);
 	return k8s_err_set(err, K8S_ERR_CONNECT, "%s: can't connect%s%s",
@@ -302,11 +304,13 @@ timed_out(struct api *a, struct k8s_err *err)
 
 	(void)curl_easy_getinfo(a->curl, CURLINFO_CONNECT_TIME_T, &connected);
 	if (connected == 0)
-		return k8s_err_set(err, K8S_ERR_TIMEOUT, "%s: connecting "
+		return k8s_err_set(err, K8S_ERR_TIMEOUT,
+		    "%s: connecting "
 		    "timed out after %d s: check the address and firewalls "
-		    "on the way", a->kc->server,
-		    API_CONNECT_TIMEOUT_MS / 1000);
-	return k8s_err_set(err, K8S_ERR_TIMEOUT, "%s: no complete answer "
+		    "on the way",
+		    a->kc->server, API_CONNECT_TIMEOUT_MS / 1000);
+	return k8s_err_set(err, K8S_ERR_TIMEOUT,
+	    "%s: no complete answer "
 	    "within %d s: is the API server overloaded or stuck?",
 	    a->kc->server, API_TIMEOUT_MS / 1000);
 }
@@ -321,28 +325,38 @@ not_trusted(struct api *a, CURLcode e, struct k8s_err *err)
 	(void)curl_easy_getinfo(a->curl, CURLINFO_SSL_VERIFYRESULT, &v);
 	switch (v) {
 	case VERIFY_EXPIRED:
-		return k8s_err_set(err, K8S_ERR_TLS, "%s: the certificate has "
-		    "expired: renew it (and check the clock here)", server);
+		return k8s_err_set(err, K8S_ERR_TLS,
+		    "%s: the certificate has "
+		    "expired: renew it (and check the clock here)",
+		    server);
 	case VERIFY_NOT_YET_VALID:
-		return k8s_err_set(err, K8S_ERR_TLS, "%s: the certificate is "
-		    "not valid yet: check the clocks here and there", server);
+		return k8s_err_set(err, K8S_ERR_TLS,
+		    "%s: the certificate is "
+		    "not valid yet: check the clocks here and there",
+		    server);
 	case VERIFY_SELF_SIGNED:
 	case VERIFY_SELF_SIGNED_CA:
 	case VERIFY_NO_ISSUER:
 	case VERIFY_NO_ISSUER_LEAF:
-		return k8s_err_set(err, K8S_ERR_TLS, "%s: the certificate is "
+		return k8s_err_set(err, K8S_ERR_TLS,
+		    "%s: the certificate is "
 		    "from an authority that is not trusted: check "
-		    "certificate-authority in %s", server, origin);
+		    "certificate-authority in %s",
+		    server, origin);
 	case VERIFY_OK: /* curl compares the name itself */
 	case VERIFY_WRONG_HOST:
 	case VERIFY_WRONG_IP:
-		return k8s_err_set(err, K8S_ERR_TLS, "%s: the certificate is "
+		return k8s_err_set(err, K8S_ERR_TLS,
+		    "%s: the certificate is "
 		    "for another host name: correct server or set "
-		    "tls-server-name in %s", server, origin);
+		    "tls-server-name in %s",
+		    server, origin);
 	}
 	detail(a, e, line, sizeof(line));
-	return k8s_err_set(err, K8S_ERR_TLS, "%s: the certificate is not "
-	    "good: %s", server, line);
+	return k8s_err_set(err, K8S_ERR_TLS,
+	    "%s: the certificate is not "
+	    "good: %s",
+	    server, line);
 }
 
 static int
@@ -354,8 +368,10 @@ transfer_failed(struct api *a, CURLcode e, struct k8s_err *err)
 	detail(a, e, line, sizeof(line));
 	switch (e) {
 	case CURLE_COULDNT_RESOLVE_HOST:
-		return k8s_err_set(err, K8S_ERR_CONNECT, "%s: the host name "
-		    "can't be resolved: check server in %s", server, origin);
+		return k8s_err_set(err, K8S_ERR_CONNECT,
+		    "%s: the host name "
+		    "can't be resolved: check server in %s",
+		    server, origin);
 	case CURLE_COULDNT_CONNECT:
 		return connect_failed(a, err);
 	case CURLE_OPERATION_TIMEDOUT:
@@ -363,25 +379,30 @@ transfer_failed(struct api *a, CURLcode e, struct k8s_err *err)
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return not_trusted(a, e, err);
 	case CURLE_SSL_CACERT_BADFILE:
-		return k8s_err_set(err, K8S_ERR_CONFIG, "%s: the "
+		return k8s_err_set(err, K8S_ERR_CONFIG,
+		    "%s: the "
 		    "certificate-authority holds no usable certificate",
 		    origin);
 	case CURLE_SSL_CERTPROBLEM:
-		return k8s_err_set(err, K8S_ERR_CONFIG, "%s: the client "
-		    "certificate or its key can't be used: %s", origin, line);
+		return k8s_err_set(err, K8S_ERR_CONFIG,
+		    "%s: the client "
+		    "certificate or its key can't be used: %s",
+		    origin, line);
 	case CURLE_SSL_CONNECT_ERROR:
-		return k8s_err_set(err, K8S_ERR_TLS, "%s: TLS handshake "
-		    "failed: %s", server, line);
+		return k8s_err_set(err, K8S_ERR_TLS,
+		    "%s: TLS handshake "
+		    "failed: %s",
+		    server, line);
 	case CURLE_GOT_NOTHING:
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
 	case CURLE_PARTIAL_FILE:
-		return k8s_err_set(err, K8S_ERR_DISCONNECT, "%s: the "
+		return k8s_err_set(err, K8S_ERR_DISCONNECT,
+		    "%s: the "
 		    "connection was cut before the answer was complete: %s",
 		    server, line);
 	default:
-		return k8s_err_set(err, K8S_ERR_SYSTEM, "%s: %s", server,
-		    line);
+		return k8s_err_set(err, K8S_ERR_SYSTEM, "%s: %s", server, line);
 	}
 }
 
@@ -409,7 +430,8 @@ retry_after(struct api *a)
 	curl_off_t seconds = 0;
 
 	if (curl_easy_getinfo(a->curl, CURLINFO_RETRY_AFTER, &seconds) !=
-	    CURLE_OK || seconds <= 0)
+		CURLE_OK ||
+	    seconds <= 0)
 		return -1;
 	return seconds > 86400 ? 86400 : (int)seconds;
 }
@@ -431,20 +453,23 @@ api_get(struct api *a, const char *path, struct buf *body, int *http_code,
 	a->body = NULL;
 	a->body_len = buf_len(got);
 	if (a->too_large)
-		return k8s_err_set(err, K8S_ERR_LIMIT, "%s: an answer of more "
-		    "than %d bytes", a->kc->server, API_BODY_MAX);
+		return k8s_err_set(err, K8S_ERR_LIMIT,
+		    "%s: an answer of more "
+		    "than %d bytes",
+		    a->kc->server, API_BODY_MAX);
 	if (e != CURLE_OK)
 		return transfer_failed(a, e, err);
 	(void)curl_easy_getinfo(a->curl, CURLINFO_RESPONSE_CODE, &code);
 	if (http_code != NULL)
 		*http_code = (int)code;
 	if (code != 200)
-		return status_http_error((int)code,
-		    (const char *)buf_data(got), buf_len(got), retry_after(a),
-		    err);
+		return status_http_error((int)code, (const char *)buf_data(got),
+		    buf_len(got), retry_after(a), err);
 	if (buf_put(body, buf_data(got), buf_len(got)) == -1)
-		return k8s_err_set(err, K8S_ERR_LIMIT, "%s: an answer of %zu "
-		    "bytes is too large", a->kc->server, buf_len(got));
+		return k8s_err_set(err, K8S_ERR_LIMIT,
+		    "%s: an answer of %zu "
+		    "bytes is too large",
+		    a->kc->server, buf_len(got));
 	return 0;
 }
 
@@ -452,10 +477,10 @@ api_get(struct api *a, const char *path, struct buf *body, int *http_code,
 static struct curl_slist *
 upgrade_headers(struct api *a)
 {
-	static const char *const more[] = { "Connection: Upgrade",
-		"Upgrade: websocket", "Sec-WebSocket-Version: 13",
-		"Sec-WebSocket-Key: azhzaGVsbC1zc2hkLWFza3M=",
-		"Sec-WebSocket-Protocol: none.k8shell" };
+	static const char *const more[] = {"Connection: Upgrade",
+	    "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+	    "Sec-WebSocket-Key: azhzaGVsbC1zc2hkLWFza3M=",
+	    "Sec-WebSocket-Protocol: none.k8shell"};
 	struct curl_slist *all = NULL, *l, *from = a->headers;
 	size_t i = 0;
 

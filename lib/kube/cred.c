@@ -63,7 +63,8 @@ set_token(struct cred *c, const char *token, const char *what,
 	if (!token_valid(token))
 		return k8s_err_set(err, K8S_ERR_CONFIG,
 		    "%s: not a bearer token (letters, digits and -._~+/= "
-		    "only, at most %d)", what, CRED_TOKEN_MAX);
+		    "only, at most %d)",
+		    what, CRED_TOKEN_MAX);
 	if ((c->token = strdup(token)) == NULL)
 		return k8s_err_errno(err, "%s", what);
 	return 0;
@@ -94,8 +95,8 @@ read_token_file(const char *path, struct cred *c, struct k8s_err *err)
 	if (text == NULL)
 		return -1;
 	start = strspn(text, " \t\r\n");
-	for (end = len; end > start &&
-	     strchr(" \t\r\n", text[end - 1]) != NULL; end--)
+	for (end = len; end > start && strchr(" \t\r\n", text[end - 1]) != NULL;
+	     end--)
 		text[end - 1] = '\0';
 	r = set_token(c, text + start, path, err);
 	kfile_wipe(text, len);
@@ -185,7 +186,8 @@ parse_plugin(struct json_object *o, const char *api_version, struct cred *c,
 	if (version == NULL || strcmp(version, api_version) != 0)
 		return k8s_err_set(err, K8S_ERR_INVALID,
 		    "its answer has not the apiVersion %s that the kubeconfig "
-		    "asks for", api_version);
+		    "asks for",
+		    api_version);
 	/* Go writes what is not set as "". */
 	if (token != NULL && token[0] == '\0')
 		token = NULL;
@@ -199,14 +201,16 @@ parse_plugin(struct json_object *o, const char *api_version, struct cred *c,
 	if (token == NULL && cert == NULL)
 		return bad_answer(err,
 		    "neither a token nor a client certificate in it");
-	if (cert != NULL && (strstr(cert, "-----BEGIN ") == NULL ||
-	    strstr(key, "-----BEGIN ") == NULL))
+	if (cert != NULL &&
+	    (strstr(cert, "-----BEGIN ") == NULL ||
+		strstr(key, "-----BEGIN ") == NULL))
 		return bad_answer(err,
 		    "the client certificate or its key is not PEM");
 	if (json_object_object_get_ex(status, "expirationTimestamp",
-	    &expires) && expires != NULL &&
+		&expires) &&
+	    expires != NULL &&
 	    (kjson_string(status, "expirationTimestamp") == NULL ||
-	    parse_time(json_object_get_string(expires), &c->expires) == -1))
+		parse_time(json_object_get_string(expires), &c->expires) == -1))
 		return bad_answer(err, "expirationTimestamp is no time");
 	if (token != NULL &&
 	    set_token(c, token, "its answer's token", err) == -1)
@@ -283,8 +287,8 @@ exec_info(const struct kubeconfig *kc)
 	char *out;
 
 	o = json_object_new_object();
-	if (o == NULL || spec == NULL || add(o, "kind",
-	    json_object_new_string("ExecCredential")) == -1 ||
+	if (o == NULL || spec == NULL ||
+	    add(o, "kind", json_object_new_string("ExecCredential")) == -1 ||
 	    add(o, "apiVersion",
 		json_object_new_string(kc->exec->api_version)) == -1 ||
 	    (kc->exec->provide_cluster_info && add_cluster(spec, kc) == -1) ||
@@ -378,8 +382,8 @@ run_plugin(const struct kubeconfig *kc, const char *const *argv,
 {
 	struct buf *out __attribute__((cleanup(buf_freep))) = NULL;
 	struct buf *err_out __attribute__((cleanup(buf_freep))) = NULL;
-	struct proc_run run = { kc->exec->command, argv, envp,
-		CRED_PLUGIN_TIMEOUT_MS, PLUGIN_OUT_MAX, PLUGIN_ERR_MAX };
+	struct proc_run run = {kc->exec->command, argv, envp,
+	    CRED_PLUGIN_TIMEOUT_MS, PLUGIN_OUT_MAX, PLUGIN_ERR_MAX};
 	const char *hint = kc->exec->install_hint;
 	int status;
 
@@ -446,7 +450,8 @@ fill(const struct kubeconfig *kc, struct cred *c, struct k8s_err *err)
 	if (kc->cert == NULL)
 		return 0;
 	if (c->cert != NULL)
-		return k8s_err_set(err, K8S_ERR_CONFIG, "%s: a client "
+		return k8s_err_set(err, K8S_ERR_CONFIG,
+		    "%s: a client "
 		    "certificate both in the user and from its plugin",
 		    kc->origin);
 	if (set_pem(&c->cert, &c->cert_len, kc->cert, kc->cert_len, err) == -1)

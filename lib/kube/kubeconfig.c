@@ -21,8 +21,8 @@
  * Where a plugin without a '/' in its name is looked for. kubectl takes PATH;
  * ours is empty on purpose. cred.c gives plugins the same one.
  */
-static const char *const search_path[] = { "/usr/local/sbin", "/usr/local/bin",
-	"/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL };
+static const char *const search_path[] = {"/usr/local/sbin", "/usr/local/bin",
+    "/usr/sbin", "/usr/bin", "/sbin", "/bin", NULL};
 
 /* What every step of the reading needs. */
 struct reader {
@@ -155,7 +155,8 @@ check_server(const struct reader *r, struct kyaml_node *map)
 		if (n < 2 || *end++ != ']')
 			return fail(r, map, "server", bad);
 	} else {
-		n = strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		n = strspn(host,
+		    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 		    "abcdefghijklmnopqrstuvwxyz0123456789.-_");
 		end = host + n;
 		if (n == 0)
@@ -178,8 +179,10 @@ check_host_name(const struct reader *r, struct kyaml_node *map)
 {
 	const char *s = r->kc->tls_server_name;
 
-	if (s != NULL && s[strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-	    "abcdefghijklmnopqrstuvwxyz0123456789.-_:")] != '\0')
+	if (s != NULL &&
+	    s[strspn(s,
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		"abcdefghijklmnopqrstuvwxyz0123456789.-_:")] != '\0')
 		return fail(r, map, "tls-server-name",
 		    "not a host name or address");
 	return 0;
@@ -188,7 +191,7 @@ check_host_name(const struct reader *r, struct kyaml_node *map)
 static int
 read_cluster(const struct reader *r, struct kyaml_node *c)
 {
-	static const char *const no[] = { "proxy-url", NULL };
+	static const char *const no[] = {"proxy-url", NULL};
 	struct kubeconfig *kc = r->kc;
 	const char *s;
 
@@ -205,8 +208,9 @@ read_cluster(const struct reader *r, struct kyaml_node *c)
 	    kyaml_bool(r->y, c, "insecure-skip-tls-verify", &kc->insecure,
 		r->err) == -1)
 		return -1;
-	if (kc->insecure && (kyaml_has(r->y, c, "certificate-authority") ||
-	    kyaml_has(r->y, c, "certificate-authority-data")))
+	if (kc->insecure &&
+	    (kyaml_has(r->y, c, "certificate-authority") ||
+		kyaml_has(r->y, c, "certificate-authority-data")))
 		return fail(r, c, "insecure-skip-tls-verify",
 		    "contradicts the certificate-authority, remove one");
 	return load_pem(r, c, "certificate-authority", &kc->ca, &kc->ca_len, 0);
@@ -236,8 +240,8 @@ resolve_command(const struct reader *r, struct kyaml_node *e,
 	return k8s_err_set(r->err, K8S_ERR_CONFIG,
 	    "%s line %zu: the credential plugin %.64s is in none of "
 	    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin: "
-	    "install it or give its path%s%.400s", r->origin,
-	    kyaml_line(r->y, e, "command"), command,
+	    "install it or give its path%s%.400s",
+	    r->origin, kyaml_line(r->y, e, "command"), command,
 	    x->install_hint != NULL ? ": " : "",
 	    x->install_hint != NULL ? x->install_hint : "");
 }
@@ -283,7 +287,7 @@ read_env(const struct reader *r, struct kyaml_node *e)
 		if (name == NULL || strchr(name, '=') != NULL)
 			return fail(r, v, "name", "not a variable's name");
 		if (asprintf(&r->kc->exec->env[i], "%s=%s", name,
-		    value != NULL ? value : "") == -1) {
+			value != NULL ? value : "") == -1) {
 			r->kc->exec->env[i] = NULL;
 			return no_memory(r);
 		}
@@ -302,7 +306,8 @@ check_mode(const struct reader *r, struct kyaml_node *e)
 	    strcmp(mode, "IfAvailable") == 0)
 		return 0;
 	if (strcmp(mode, "Always") == 0)
-		return fail(r, e, "interactiveMode", "Always can't work here: "
+		return fail(r, e, "interactiveMode",
+		    "Always can't work here: "
 		    "nobody is there to answer the plugin");
 	return fail(r, e, "interactiveMode", "must be Never or IfAvailable");
 }
@@ -325,7 +330,8 @@ refuse_cluster_config(const struct reader *r, struct kyaml_node *cluster)
 		    kyaml_string(r->y, x, "name", &name, r->err) == -1)
 			return -1;
 		if (name != NULL && strcmp(name, EXEC_GROUP "exec") == 0)
-			return fail(r, x, "name", "settings for a credential "
+			return fail(r, x, "name",
+			    "settings for a credential "
 			    "plugin are not supported here");
 	}
 	return 0;
@@ -346,10 +352,11 @@ read_exec(const struct reader *r, struct kyaml_node *e,
 	    kyaml_bool(r->y, e, "provideClusterInfo", &x->provide_cluster_info,
 		r->err) == -1)
 		return -1;
-	if (version == NULL || (strcmp(version, EXEC_GROUP "v1") != 0 &&
-	    strcmp(version, EXEC_GROUP "v1beta1") != 0))
-		return fail(r, e, "apiVersion", "must be " EXEC_GROUP "v1 or "
-		    EXEC_GROUP "v1beta1");
+	if (version == NULL ||
+	    (strcmp(version, EXEC_GROUP "v1") != 0 &&
+		strcmp(version, EXEC_GROUP "v1beta1") != 0))
+		return fail(r, e, "apiVersion",
+		    "must be " EXEC_GROUP "v1 or " EXEC_GROUP "v1beta1");
 	if (command == NULL)
 		return fail(r, e, "command", "missing");
 	if (x->provide_cluster_info && refuse_cluster_config(r, cluster) == -1)
@@ -365,20 +372,20 @@ static int
 read_user(const struct reader *r, struct kyaml_node *u,
     struct kyaml_node *cluster)
 {
-	static const char *const no[] = { "as", "as-uid", "as-groups",
-		"as-user-extra", "auth-provider", "username", "password",
-		NULL };
+	static const char *const no[] = {"as", "as-uid", "as-groups",
+	    "as-user-extra", "auth-provider", "username", "password", NULL};
 	struct kubeconfig *kc = r->kc;
 	struct kyaml_node *e;
 	const char *s;
 
 	if (refuse(r, u, no) == -1 ||
-	    load_pem(r, u, "client-certificate", &kc->cert, &kc->cert_len,
-		0) == -1 ||
+	    load_pem(r, u, "client-certificate", &kc->cert, &kc->cert_len, 0) ==
+		-1 ||
 	    load_pem(r, u, "client-key", &kc->key, &kc->key_len, 1) == -1)
 		return -1;
 	if ((kc->cert == NULL) != (kc->key == NULL))
-		return fail(r, u, kc->cert ? "client-key" : "client-certificate",
+		return fail(r, u,
+		    kc->cert ? "client-key" : "client-certificate",
 		    "missing, a client certificate needs both");
 	if (kyaml_string(r->y, u, "token", &s, r->err) == -1 ||
 	    copy(r, &kc->token, s) == -1 ||
@@ -431,7 +438,8 @@ check_kind(const struct reader *r)
 	if (kyaml_string(r->y, root, "kind", &s, r->err) == -1)
 		return -1;
 	if (s != NULL && strcmp(s, "Config") != 0)
-		return fail(r, root, "kind", "not Config: is this file a "
+		return fail(r, root, "kind",
+		    "not Config: is this file a "
 		    "kubeconfig?");
 	if (kyaml_string(r->y, root, "apiVersion", &s, r->err) == -1)
 		return -1;
@@ -452,7 +460,8 @@ read_config(const struct reader *r)
 	if (name == NULL)
 		return k8s_err_set(r->err, K8S_ERR_CONFIG,
 		    "%s: current-context is not set (kubectl config "
-		    "use-context NAME sets it)", r->origin);
+		    "use-context NAME sets it)",
+		    r->origin);
 	if (by_name(r, "contexts", "context", name, &context) == -1 ||
 	    kyaml_string(r->y, context, "namespace", &s, r->err) == -1 ||
 	    copy(r, &r->kc->namespace_, s) == -1 ||
@@ -487,7 +496,7 @@ kubeconfig_parse(const char *text, size_t len, const char *origin,
 {
 	struct kyaml *y __attribute__((cleanup(kyaml_freep))) = NULL;
 	struct kubeconfig *kc __attribute__((cleanup(kubeconfig_freep))) = NULL;
-	struct reader r = { NULL, origin, dir, NULL, err };
+	struct reader r = {NULL, origin, dir, NULL, err};
 	struct kubeconfig *done;
 
 	if (len > KUBECONFIG_MAX) {
@@ -509,11 +518,12 @@ kubeconfig_parse(const char *text, size_t len, const char *origin,
 	}
 	if (kc->insecure)
 		log_warn("%s: insecure-skip-tls-verify: anybody on the way "
-		    "can read and change what is sent to %s", origin,
-		    kc->server);
+			 "can read and change what is sent to %s",
+		    origin, kc->server);
 	if (strncmp(kc->server, "http://", 7) == 0 && !is_loopback(kc->server))
 		log_warn("%s: %s is not https: anybody on the way can read "
-		    "and change what is sent", origin, kc->server);
+			 "and change what is sent",
+		    origin, kc->server);
 	done = kc;
 	kc = NULL;
 	return done;

@@ -18,10 +18,10 @@
 
 /* An exec credential plugin: users[].user.exec. */
 struct kubeconfig_exec {
-	char *api_version; /* client.authentication.k8s.io/v1 or v1beta1 */
-	char *command;	   /* absolute, resolved as kubectl does */
-	char **args;	   /* ends with NULL; without argv[0] */
-	char **env;	   /* "NAME=VALUE" from the file, ends with NULL */
+	char *api_version;  /* client.authentication.k8s.io/v1 or v1beta1 */
+	char *command;	    /* absolute, resolved as kubectl does */
+	char **args;	    /* ends with NULL; without argv[0] */
+	char **env;	    /* "NAME=VALUE" from the file, ends with NULL */
 	char *install_hint; /* or NULL */
 	int provide_cluster_info;
 };
@@ -34,12 +34,12 @@ struct kubeconfig {
 	int insecure;	       /* insecure-skip-tls-verify: log a warning */
 	char *ca;	       /* PEM, or NULL: the system's authorities */
 	size_t ca_len;
-	char *cert, *key;      /* PEM of a client certificate, or both NULL */
+	char *cert, *key; /* PEM of a client certificate, or both NULL */
 	size_t cert_len, key_len;
-	char *token;	       /* or NULL */
-	char *token_file;      /* absolute; preferred over token; or NULL */
+	char *token;	  /* or NULL */
+	char *token_file; /* absolute; preferred over token; or NULL */
 	struct kubeconfig_exec *exec; /* or NULL */
-	char *namespace_;      /* of the context, or NULL */
+	char *namespace_;	      /* of the context, or NULL */
 };
 
 /*

@@ -98,9 +98,10 @@ kubeconfig_load(const char *path, struct k8s_err *err)
 	/* A key may be in another file, which warns for itself. */
 	if (kc != NULL && (mode & S_IROTH) &&
 	    (kc->token != NULL || strstr(text, "client-key-data") != NULL ||
-	    (kc->exec != NULL && kc->exec->env[0] != NULL)))
+		(kc->exec != NULL && kc->exec->env[0] != NULL)))
 		log_warn("%s holds credentials and is readable by everybody: "
-		    "chmod o= it", path);
+			 "chmod o= it",
+		    path);
 	kfile_wipe(text, len);
 	return kc;
 }
@@ -124,8 +125,8 @@ kubeconfig_in_cluster(const char *dir, struct k8s_err *err)
 		k8s_err_set(err, K8S_ERR_SYSTEM, "in-cluster: out of memory");
 		return NULL;
 	}
-	kc->ca = kfile_read(ca_file, KUBECONFIG_MAX,
-	    "the service account's CA", &kc->ca_len, NULL, err);
+	kc->ca = kfile_read(ca_file, KUBECONFIG_MAX, "the service account's CA",
+	    &kc->ca_len, NULL, err);
 	if (kc->ca == NULL)
 		return NULL;
 	/* Read again for each request, but a missing one shows now. */
@@ -135,7 +136,8 @@ kubeconfig_in_cluster(const char *dir, struct k8s_err *err)
 		return NULL;
 	kfile_wipe(token, len);
 	/* Optional, as in client-go. */
-	kc->namespace_ = kfile_read(ns_file, 256, "namespace", &len, NULL, NULL);
+	kc->namespace_ =
+	    kfile_read(ns_file, 256, "namespace", &len, NULL, NULL);
 	if (kc->namespace_ != NULL)
 		kc->namespace_[strcspn(kc->namespace_, " \t\r\n")] = '\0';
 	done = kc;

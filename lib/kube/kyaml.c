@@ -108,7 +108,7 @@ check_bounds(const char *text, size_t len, const char *origin,
 {
 	yaml_parser_t parser;
 	yaml_parser_t *p __attribute__((cleanup(parser_freep))) = NULL;
-	struct tally t = { 0, 0, 0, 0 };
+	struct tally t = {0, 0, 0, 0};
 	yaml_event_t e;
 	const char *problem;
 	size_t line;
@@ -175,8 +175,9 @@ check_mapping(struct kyaml *y, yaml_node_t *map, struct k8s_err *err)
 			if (same_scalar(ka, kb))
 				return k8s_err_set(err, K8S_ERR_CONFIG,
 				    "%s line %zu: this key is there twice: "
-				    "%.64s", y->origin,
-				    ka->start_mark.line + 1, scalar(ka));
+				    "%.64s",
+				    y->origin, ka->start_mark.line + 1,
+				    scalar(ka));
 		}
 	}
 	return 0;
@@ -260,7 +261,7 @@ is_null(const yaml_node_t *n)
 	return n->type == YAML_SCALAR_NODE &&
 	    n->data.scalar.style == YAML_PLAIN_SCALAR_STYLE &&
 	    (s[0] == '\0' || strcmp(s, "~") == 0 || strcmp(s, "null") == 0 ||
-	    strcmp(s, "Null") == 0 || strcmp(s, "NULL") == 0);
+		strcmp(s, "Null") == 0 || strcmp(s, "NULL") == 0);
 }
 
 static yaml_node_t *
@@ -363,8 +364,8 @@ int
 kyaml_bool(struct kyaml *y, struct kyaml_node *map, const char *key, int *out,
     struct k8s_err *err)
 {
-	static const char *const words[2][3] = { { "false", "False", "FALSE" },
-		{ "true", "True", "TRUE" } };
+	static const char *const words[2][3] = {{"false", "False", "FALSE"},
+	    {"true", "True", "TRUE"}};
 	yaml_node_t *n = find(y, map, key);
 	int v, i;
 
@@ -405,8 +406,9 @@ kyaml_count(const struct kyaml_node *list)
 {
 	yaml_node_t *n = raw(list);
 
-	return n == NULL ? 0 : (size_t)(n->data.sequence.items.top -
-	    n->data.sequence.items.start);
+	return n == NULL ? 0
+			 : (size_t)(n->data.sequence.items.top -
+			       n->data.sequence.items.start);
 }
 
 static yaml_node_t *

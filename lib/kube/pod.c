@@ -12,10 +12,10 @@
 #define TEXT_MAX 300
 
 /* Containers are looked for in these, in this order. */
-static const char *const spec_lists[] = { "containers", "initContainers",
-	"ephemeralContainers" };
-static const char *const status_lists[] = { "containerStatuses",
-	"initContainerStatuses", "ephemeralContainerStatuses" };
+static const char *const spec_lists[] = {"containers", "initContainers",
+    "ephemeralContainers"};
+static const char *const status_lists[] = {"containerStatuses",
+    "initContainerStatuses", "ephemeralContainerStatuses"};
 #define LISTS 3
 
 static const char *
@@ -88,9 +88,8 @@ explain(struct json_object *o, char *out, size_t size)
 
 	text_of(o, "reason", reason, sizeof(reason));
 	text_of(o, "message", message, sizeof(message));
-	(void)snprintf(out, size, "%s%s%s",
-	    reason, reason[0] != '\0' && message[0] != '\0' ? ": " : "",
-	    message);
+	(void)snprintf(out, size, "%s%s%s", reason,
+	    reason[0] != '\0' && message[0] != '\0' ? ": " : "", message);
 }
 
 /* Why the scheduler has found no node, if that is so. */
@@ -117,7 +116,7 @@ unscheduled(struct json_object *status)
 static struct json_object *
 first_waiting(struct json_object *status)
 {
-	static const size_t order[] = { 1, 0 };
+	static const size_t order[] = {1, 0};
 	struct json_object *list, *o, *waiting;
 	size_t i, j;
 
@@ -125,8 +124,8 @@ first_waiting(struct json_object *status)
 		list = kjson_array(status, status_lists[order[i]]);
 		for (j = 0; j < kjson_length(list); j++) {
 			o = json_object_array_get_idx(list, j);
-			waiting = kjson_object(kjson_object(o, "state"),
-			    "waiting");
+			waiting =
+			    kjson_object(kjson_object(o, "state"), "waiting");
 			if (waiting != NULL)
 				return waiting;
 		}
@@ -154,7 +153,8 @@ static int
 is_running(struct json_object *status, const char *name)
 {
 	return kjson_object(kjson_object(find(status, status_lists, name),
-	    "state"), "running") != NULL;
+				"state"),
+		   "running") != NULL;
 }
 
 static int
@@ -203,8 +203,8 @@ pod_judge(const char *json, size_t len, const char *container,
 		return k8s_err_set(why, K8S_ERR_API,
 		    "the pod is being deleted");
 	phase = kjson_string(status, "phase");
-	if (phase != NULL && (strcmp(phase, "Succeeded") == 0 ||
-	    strcmp(phase, "Failed") == 0)) {
+	if (phase != NULL &&
+	    (strcmp(phase, "Succeeded") == 0 || strcmp(phase, "Failed") == 0)) {
 		explain(status, text, sizeof(text));
 		return k8s_err_set(why, K8S_ERR_API,
 		    "the pod has ended (%s)%s%s: nothing runs in it any more",
@@ -214,15 +214,14 @@ pod_judge(const char *json, size_t len, const char *container,
 	if (container != NULL && kjson_length(list) > 0 &&
 	    find(spec, spec_lists, container) == NULL) {
 		container_names(spec, names, sizeof(names));
-		status_line(shown, sizeof(shown), container,
-		    strlen(container));
+		status_line(shown, sizeof(shown), container, strlen(container));
 		return k8s_err_set(why, K8S_ERR_NOT_FOUND,
 		    "the pod has no container %s (it has: %s)", shown, names);
 	}
 	/* The API server takes the only one there is. */
 	if (container == NULL && kjson_length(list) == 1)
-		container = kjson_string(json_object_array_get_idx(list, 0),
-		    "name");
+		container =
+		    kjson_string(json_object_array_get_idx(list, 0), "name");
 	/* An init container runs while the pod is pending. */
 	if (phase != NULL && strcmp(phase, "Pending") == 0 &&
 	    (container == NULL || !is_running(status, container)))

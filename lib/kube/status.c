@@ -46,18 +46,18 @@ http_phrase(int code)
 		int code;
 		const char *phrase;
 	} phrases[] = {
-		{ 400, "Bad Request" },
-		{ 401, "Unauthorized" },
-		{ 403, "Forbidden" },
-		{ 404, "Not Found" },
-		{ 405, "Method Not Allowed" },
-		{ 409, "Conflict" },
-		{ 410, "Gone" },
-		{ 429, "Too Many Requests" },
-		{ 500, "Internal Server Error" },
-		{ 502, "Bad Gateway" },
-		{ 503, "Service Unavailable" },
-		{ 504, "Gateway Timeout" },
+	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
+	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
+	    {409, "Conflict"},
+	    {410, "Gone"},
+	    {429, "Too Many Requests"},
+	    {500, "Internal Server Error"},
+	    {502, "Bad Gateway"},
+	    {503, "Service Unavailable"},
+	    {504, "Gateway Timeout"},
 	};
 	size_t i;
 
@@ -87,8 +87,7 @@ http_err_code(int code)
 /* The text of an error body as one line; empty if there is none for people.
  * *is_status says whether Kubernetes wrote it. */
 static void
-body_text(const char *body, size_t len, char *text, size_t size,
-    int *is_status)
+body_text(const char *body, size_t len, char *text, size_t size, int *is_status)
 {
 	struct json_object *o __attribute__((cleanup(kjson_putp))) = NULL;
 	const char *message;
@@ -108,7 +107,8 @@ body_text(const char *body, size_t len, char *text, size_t size,
 		*is_status = 1;
 		status_line(text, size, message, strlen(message));
 	} else if (i < len && body[i] == '<') {
-		(void)snprintf(text, size, "answered by a web page: is "
+		(void)snprintf(text, size,
+		    "answered by a web page: is "
 		    "something else than the API server listening there?");
 	} else
 		status_line(text, size, body, len);
@@ -159,8 +159,8 @@ forbidden_advice(char *text, char *advice, size_t size)
 		return;
 	}
 	if (word_after(text, " cannot ", ' ', verb, sizeof(verb)) == -1 ||
-	    word_after(text, " resource \"", '"', resource,
-		sizeof(resource)) == -1)
+	    word_after(text, " resource \"", '"', resource, sizeof(resource)) ==
+		-1)
 		return;
 	if (strcmp(resource, "pods/exec") == 0 ||
 	    strcmp(resource, "pods/portforward") == 0)
@@ -172,8 +172,8 @@ forbidden_advice(char *text, char *advice, size_t size)
 }
 
 int
-status_http_error(int http_code, const char *body, size_t len,
-    int retry_after, struct k8s_err *err)
+status_http_error(int http_code, const char *body, size_t len, int retry_after,
+    struct k8s_err *err)
 {
 	enum k8s_err_code code = http_err_code(http_code);
 	char text[TEXT_MAX], advice[128] = "";
@@ -183,7 +183,8 @@ status_http_error(int http_code, const char *body, size_t len,
 	body_text(body, len, text, sizeof(text), &is_status);
 	switch (http_code) {
 	case 401:
-		(void)snprintf(advice, sizeof(advice), ": the credentials are "
+		(void)snprintf(advice, sizeof(advice),
+		    ": the credentials are "
 		    "missing, wrong or expired: renew the token or "
 		    "certificate in the kubeconfig");
 		break;
@@ -237,8 +238,7 @@ parse_exit_code(const char *s, int *exit_code)
 
 /* Status of a command that ended with something else than 0. */
 static int
-exec_exit_code(struct json_object *status, int *exit_code,
-    struct k8s_err *err)
+exec_exit_code(struct json_object *status, int *exit_code, struct k8s_err *err)
 {
 	struct json_object *causes, *c;
 	const char *reason, *message = NULL;
@@ -298,10 +298,10 @@ strip_exit_code(char *s)
 static const char *
 start_failure(const char *text)
 {
-	static const char *const runc[] = { "unable to start container process",
-		"starting container process caused" };
-	static const char *const crun[] = { "executable file `",
-		"open executable", "exec `", "exec failed: " };
+	static const char *const runc[] = {"unable to start container process",
+	    "starting container process caused"};
+	static const char *const crun[] = {"executable file `",
+	    "open executable", "exec `", "exec failed: "};
 	const char *p;
 	size_t i;
 
@@ -332,18 +332,17 @@ judge_start(char *text, const char **shown)
 		const char *end;
 		enum k8s_err_code code;
 	} reasons[] = {
-		{ "executable file not found in $path", K8S_ERR_NO_COMMAND },
-		{ "no such file or directory", K8S_ERR_NO_COMMAND },
-		{ "not found in $path", K8S_ERR_NO_COMMAND },
-		{ "permission denied", K8S_ERR_NOT_EXECUTABLE },
-		{ "exec format error", K8S_ERR_NOT_EXECUTABLE },
-		{ "is a directory", K8S_ERR_NOT_EXECUTABLE },
-		{ "not a directory", K8S_ERR_NOT_EXECUTABLE },
-		{ "argument list too long", K8S_ERR_NOT_EXECUTABLE },
-		{ "file name too long", K8S_ERR_NOT_EXECUTABLE },
-		{ "text file busy", K8S_ERR_NOT_EXECUTABLE },
-		{ "too many levels of symbolic links",
-		    K8S_ERR_NOT_EXECUTABLE },
+	    {"executable file not found in $path", K8S_ERR_NO_COMMAND},
+	    {"no such file or directory", K8S_ERR_NO_COMMAND},
+	    {"not found in $path", K8S_ERR_NO_COMMAND},
+	    {"permission denied", K8S_ERR_NOT_EXECUTABLE},
+	    {"exec format error", K8S_ERR_NOT_EXECUTABLE},
+	    {"is a directory", K8S_ERR_NOT_EXECUTABLE},
+	    {"not a directory", K8S_ERR_NOT_EXECUTABLE},
+	    {"argument list too long", K8S_ERR_NOT_EXECUTABLE},
+	    {"file name too long", K8S_ERR_NOT_EXECUTABLE},
+	    {"text file busy", K8S_ERR_NOT_EXECUTABLE},
+	    {"too many levels of symbolic links", K8S_ERR_NOT_EXECUTABLE},
 	};
 	const char *start;
 	size_t i, n, m;
@@ -413,7 +412,8 @@ status_exec(const char *json, size_t len, int *exit_code, struct k8s_err *err)
 	if (len > STATUS_MAX)
 		return k8s_err_set(err, K8S_ERR_INVALID,
 		    "the API server's status of the command is longer than "
-		    "%d bytes", STATUS_MAX);
+		    "%d bytes",
+		    STATUS_MAX);
 	o = kjson_parse(json, len);
 	status = kjson_string(o, "status");
 	if (status != NULL && strcmp(status, "Success") == 0) {

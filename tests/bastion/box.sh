@@ -44,7 +44,7 @@ box_start()
 	# free again when the kernel has taken down all of them, not before.
 	# shellcheck disable=SC2016
 	(
-		exec 7>"$dir/ready" 8>"$dir/lock" 9>&- </dev/null \
+		exec 7>"$dir/ready" 8>"$dir/lock" 3>&- 9>&- </dev/null \
 		    >"$dir/log" 2>&1
 		flock -n 8 || exit 1
 		exec setsid unshare --mount --pid --fork --kill-child \

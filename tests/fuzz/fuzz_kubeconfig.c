@@ -20,10 +20,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		FUZZ_CHECK(strpbrk(kc->server, "\r\n @?#") == NULL);
 		FUZZ_CHECK((kc->cert == NULL) == (kc->key == NULL));
 		FUZZ_CHECK(!kc->insecure || kc->ca == NULL);
-		FUZZ_CHECK(kc->token_file == NULL ||
-		    kc->token_file[0] == '/');
-		FUZZ_CHECK(kc->exec == NULL || (kc->exec->args != NULL &&
-		    kc->exec->env != NULL && kc->exec->command[0] == '/'));
+		FUZZ_CHECK(kc->token_file == NULL || kc->token_file[0] == '/');
+		FUZZ_CHECK(kc->exec == NULL ||
+		    (kc->exec->args != NULL && kc->exec->env != NULL &&
+			kc->exec->command[0] == '/'));
 	}
 	kubeconfig_free(kc);
 	free(text);

@@ -6,7 +6,7 @@
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const containers[] = { NULL, "dev", "\033[31m" };
+	static const char *const containers[] = {NULL, "dev", "\033[31m"};
 	char *text = fuzz_copy(data, size);
 	struct k8s_err why;
 	size_t i;

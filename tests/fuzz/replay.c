@@ -91,8 +91,8 @@ main(int argc, char **argv)
 			perror(argv[i]);
 			return 1;
 		}
-		r = S_ISDIR(st.st_mode) ? replay_folder(argv[i]) :
-					  replay_file(argv[i]);
+		r = S_ISDIR(st.st_mode) ? replay_folder(argv[i])
+					: replay_file(argv[i]);
 		if (r == -1)
 			return 1;
 	}

@@ -26,12 +26,12 @@ struct httpd {
 static inline int
 httpd_bind(int family, int listening, unsigned int *port)
 {
-	struct sockaddr_in in4 = { .sin_family = AF_INET,
-		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-	struct sockaddr_in6 in6 = { .sin6_family = AF_INET6,
-		.sin6_addr = IN6ADDR_LOOPBACK_INIT };
-	struct sockaddr *sa = family == AF_INET ? (struct sockaddr *)&in4 :
-						  (struct sockaddr *)&in6;
+	struct sockaddr_in in4 = {.sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6,
+	    .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+	struct sockaddr *sa = family == AF_INET ? (struct sockaddr *)&in4
+						: (struct sockaddr *)&in6;
 	socklen_t len = family == AF_INET ? sizeof(in4) : sizeof(in6);
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -62,8 +62,7 @@ httpd_serve(int fd, int log, const char *answer, size_t len)
 			if (strstr(request, "\r\n\r\n") != NULL ||
 			    request[0] == 22)
 				break;
-			n = read(c, request + have,
-			    sizeof(request) - 1 - have);
+			n = read(c, request + have, sizeof(request) - 1 - have);
 			if (n <= 0)
 				break;
 		}

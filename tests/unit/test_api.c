@@ -48,8 +48,8 @@ get(struct result *res, const char *url, const char *answer, size_t len,
 	res->body = buf_new(2 * API_BODY_MAX);
 	a = api_new(&kc, &cred, &res->err);
 	assert_non_null(a);
-	res->r = api_get(a, "/api/v1/x?y=%20", res->body, &res->http,
-	    &res->err);
+	res->r =
+	    api_get(a, "/api/v1/x?y=%20", res->body, &res->http, &res->err);
 	api_free(a);
 	if (answer != NULL)
 		httpd_stop(&h, res->request, sizeof(res->request));
@@ -79,10 +79,10 @@ sends_a_plain_request(void **state)
 	assert_int_equal(res.err.code, K8S_ERR_NONE);
 	assert_memory_equal(res.request,
 	    "GET /prefix/api/v1/x?y=%20 HTTP/1.1\r\nHost: 127.0.0.1:", 53);
-	assert_non_null(strstr(res.request,
-	    "\r\nAuthorization: Bearer abc\r\n"));
-	assert_non_null(strstr(res.request,
-	    "\r\nAccept: application/json\r\n"));
+	assert_non_null(
+	    strstr(res.request, "\r\nAuthorization: Bearer abc\r\n"));
+	assert_non_null(
+	    strstr(res.request, "\r\nAccept: application/json\r\n"));
 	assert_null(strstr(res.request, "Cookie"));
 }
 
@@ -103,8 +103,8 @@ static void
 connects_to_the_server_under_another_name(void **state)
 {
 	static const char answer[] = OK_HEAD "Content-Length: 2\r\n\r\n{}";
-	static const char *const names[] = { "other.example", "192.0.2.1",
-		"2001:db8::1" };
+	static const char *const names[] = {"other.example", "192.0.2.1",
+	    "2001:db8::1"};
 	struct result res;
 	struct httpd h;
 	char host[128];
@@ -116,8 +116,7 @@ connects_to_the_server_under_another_name(void **state)
 		if (res.r != 0)
 			fail_msg("%s", res.err.msg);
 		assert_memory_equal(res.request, "GET /p/api/v1/x", 15);
-		assert_non_null(strstr(res.request,
-		    "\r\nHost: 127.0.0.1:"));
+		assert_non_null(strstr(res.request, "\r\nHost: 127.0.0.1:"));
 		result_free(&res);
 	}
 	if (!httpd_start(&h, AF_INET6, answer, sizeof(answer) - 1))
@@ -138,8 +137,9 @@ connects_to_the_server_under_another_name(void **state)
 static void
 one_api_makes_many_requests(void **state)
 {
-	static const char answer[] = OK_HEAD "Content-Length: 2\r\n\r\n{}"
-	    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+	static const char answer[] =
+	    OK_HEAD "Content-Length: 2\r\n\r\n{}"
+		    "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
 	struct buf *body __attribute__((cleanup(buf_freep))) = buf_new(16);
 	struct k8s_err err = K8S_ERR_INIT;
 	char request[8192], *p;
@@ -179,23 +179,24 @@ turns_errors_into_lines(void **state)
 		enum k8s_err_code code;
 		const char *text;
 	} cases[] = {
-		{ "HTTP/1.1 403 Forbidden\r\nContent-Length: 21\r\n\r\n"
-		  "{\"message\":\"go away\"}", 403, K8S_ERR_FORBIDDEN,
-		    "403: go away" },
-		{ "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
-		    401, K8S_ERR_AUTH, "401" },
-		{ "HTTP/1.1 429 X\r\nRetry-After: 3\r\nContent-Length: 0"
-		  "\r\n\r\n", 429, K8S_ERR_API, "try again in 3 s" },
-		{ "HTTP/1.1 302 X\r\nLocation: http://127.0.0.1:1/\r\n"
-		  "Content-Length: 0\r\n\r\n", 302, K8S_ERR_API,
-		    "redirects are not followed" },
-		{ "HTTP/1.1 204 X\r\n\r\n", 204, K8S_ERR_API, "204" },
-		{ OK_HEAD "Content-Length: 10\r\n\r\n{}", 0,
-		    K8S_ERR_DISCONNECT, "cut before" },
-		{ OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\n{}", 0,
-		    K8S_ERR_DISCONNECT, "cut before" },
-		{ "", 0, K8S_ERR_DISCONNECT, "cut before" },
-		{ "SSH-2.0-OpenSSH\r\n", 0, K8S_ERR_SYSTEM, "HTTP/0.9" },
+	    {"HTTP/1.1 403 Forbidden\r\nContent-Length: 21\r\n\r\n"
+	     "{\"message\":\"go away\"}",
+		403, K8S_ERR_FORBIDDEN, "403: go away"},
+	    {"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n", 401,
+		K8S_ERR_AUTH, "401"},
+	    {"HTTP/1.1 429 X\r\nRetry-After: 3\r\nContent-Length: 0"
+	     "\r\n\r\n",
+		429, K8S_ERR_API, "try again in 3 s"},
+	    {"HTTP/1.1 302 X\r\nLocation: http://127.0.0.1:1/\r\n"
+	     "Content-Length: 0\r\n\r\n",
+		302, K8S_ERR_API, "redirects are not followed"},
+	    {"HTTP/1.1 204 X\r\n\r\n", 204, K8S_ERR_API, "204"},
+	    {OK_HEAD "Content-Length: 10\r\n\r\n{}", 0, K8S_ERR_DISCONNECT,
+		"cut before"},
+	    {OK_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\n{}", 0,
+		K8S_ERR_DISCONNECT, "cut before"},
+	    {"", 0, K8S_ERR_DISCONNECT, "cut before"},
+	    {"SSH-2.0-OpenSSH\r\n", 0, K8S_ERR_SYSTEM, "HTTP/0.9"},
 	};
 	struct result res;
 	size_t i;
@@ -244,8 +245,10 @@ says_why_it_cannot_connect(void **state)
 	(void)state;
 	assert_true(fd >= 0);
 	(void)snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
-	(void)snprintf(expect, sizeof(expect), "%s: connection refused: is "
-	    "the API server running there?", url);
+	(void)snprintf(expect, sizeof(expect),
+	    "%s: connection refused: is "
+	    "the API server running there?",
+	    url);
 	get(&res, url, NULL, 0, NULL, NULL);
 	assert_int_equal(res.r, -1);
 	unit_check_err(&res.err, K8S_ERR_CONNECT, expect);
@@ -253,10 +256,13 @@ says_why_it_cannot_connect(void **state)
 	result_free(&res);
 	close(fd);
 	/* A label of more than 63 characters: no resolver is asked. */
-	get(&res, "http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-	    "aaaaaaaaaaaaaaaaaaaaaaaaa.invalid", NULL, 0, NULL, NULL);
+	get(&res,
+	    "http://aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+	    "aaaaaaaaaaaaaaaaaaaaaaaaa.invalid",
+	    NULL, 0, NULL, NULL);
 	assert_int_equal(res.r, -1);
-	unit_check_err(&res.err, K8S_ERR_CONNECT, "can't be resolved: check "
+	unit_check_err(&res.err, K8S_ERR_CONNECT,
+	    "can't be resolved: check "
 	    "server in f");
 	result_free(&res);
 	/* curl's other protocols. */
@@ -305,15 +311,15 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sends_a_plain_request),
-		cmocka_unit_test(sends_no_token_without_one),
-		cmocka_unit_test(connects_to_the_server_under_another_name),
-		cmocka_unit_test(one_api_makes_many_requests),
-		cmocka_unit_test(turns_errors_into_lines),
-		cmocka_unit_test(caps_the_body),
-		cmocka_unit_test(says_why_it_cannot_connect),
-		cmocka_unit_test(says_that_tls_failed),
-		cmocka_unit_test(escapes),
+	    cmocka_unit_test(sends_a_plain_request),
+	    cmocka_unit_test(sends_no_token_without_one),
+	    cmocka_unit_test(connects_to_the_server_under_another_name),
+	    cmocka_unit_test(one_api_makes_many_requests),
+	    cmocka_unit_test(turns_errors_into_lines),
+	    cmocka_unit_test(caps_the_body),
+	    cmocka_unit_test(says_why_it_cannot_connect),
+	    cmocka_unit_test(says_that_tls_failed),
+	    cmocka_unit_test(escapes),
 	};
 
 	alarm(120);

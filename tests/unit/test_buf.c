@@ -131,12 +131,12 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(puts_and_consumes),
-		cmocka_unit_test(keeps_its_cap),
-		cmocka_unit_test(behaves_as_a_queue),
-		cmocka_unit_test(string_refuses_a_nul),
-		cmocka_unit_test(reads_to_the_end),
-		cmocka_unit_test(free_takes_null),
+	    cmocka_unit_test(puts_and_consumes),
+	    cmocka_unit_test(keeps_its_cap),
+	    cmocka_unit_test(behaves_as_a_queue),
+	    cmocka_unit_test(string_refuses_a_nul),
+	    cmocka_unit_test(reads_to_the_end),
+	    cmocka_unit_test(free_takes_null),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

@@ -7,8 +7,8 @@
 #include "lib/kube/cred.h"
 #include "tests/unit/tmpdir.h"
 
-#define V1	"client.authentication.k8s.io/v1"
-#define PEM	"-----BEGIN X-----\\nAA==\\n-----END X-----\\n"
+#define V1  "client.authentication.k8s.io/v1"
+#define PEM "-----BEGIN X-----\\nAA==\\n-----END X-----\\n"
 #define ANSWER(status)                                                  \
 	"{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"spec" \
 	"\":{\"interactive\":false},\"status\":" status "}"
@@ -27,8 +27,8 @@ takes_a_token(void **state)
 	struct cred c;
 
 	(void)state;
-	assert_int_equal(parse(ANSWER("{\"token\":\"a-._~+/Z9==\"}") "\n", &c,
-	    &err), 0);
+	assert_int_equal(
+	    parse(ANSWER("{\"token\":\"a-._~+/Z9==\"}") "\n", &c, &err), 0);
 	assert_string_equal(c.token, "a-._~+/Z9==");
 	assert_null(c.cert);
 	assert_int_equal(c.expires, 0);
@@ -45,8 +45,11 @@ takes_a_certificate(void **state)
 
 	(void)state;
 	assert_int_equal(parse(ANSWER("{\"clientCertificateData\":\"" PEM
-	    "\",\"clientKeyData\":\"" PEM "x\",\"token\":\"\","
-	    "\"expirationTimestamp\":null}"), &c, &err), 0);
+				      "\",\"clientKeyData\":\"" PEM
+				      "x\",\"token\":\"\","
+				      "\"expirationTimestamp\":null}"),
+			     &c, &err),
+	    0);
 	assert_null(c.token);
 	assert_string_equal(c.cert,
 	    "-----BEGIN X-----\nAA==\n-----END X-----\n");
@@ -62,18 +65,25 @@ reads_the_time(void **state)
 		const char *text;
 		long long when; /* -1: refused */
 	} cases[] = {
-		{ "1970-01-01T00:00:01Z", 1 },
-		{ "2024-02-29T12:34:56Z", 1709210096 },
-		{ "2024-02-29T12:34:56.789Z", 1709210096 },
-		{ "2024-02-29T14:34:56+02:00", 1709210096 },
-		{ "2024-02-29T07:04:56-05:30", 1709210096 },
-		{ "2024-02-29T12:34:56", -1 }, { "2024-02-29", -1 },
-		{ "2024-13-01T00:00:00Z", -1 }, { "2024-00-01T00:00:00Z", -1 },
-		{ "2024-01-32T00:00:00Z", -1 }, { "2024-01-01T24:00:00Z", -1 },
-		{ "2024-01-01T00:60:00Z", -1 }, { "2024-01-01T00:00:00.Z", -1 },
-		{ "2024-01-01T00:00:00Zx", -1 }, { "2024-1-1T00:00:00Z", -1 },
-		{ "2024-01-01T00:00:00+2:00", -1 }, { "", -1 }, { "x", -1 },
-		{ "-024-01-01T00:00:00Z", -1 },
+	    {"1970-01-01T00:00:01Z", 1},
+	    {"2024-02-29T12:34:56Z", 1709210096},
+	    {"2024-02-29T12:34:56.789Z", 1709210096},
+	    {"2024-02-29T14:34:56+02:00", 1709210096},
+	    {"2024-02-29T07:04:56-05:30", 1709210096},
+	    {"2024-02-29T12:34:56", -1},
+	    {"2024-02-29", -1},
+	    {"2024-13-01T00:00:00Z", -1},
+	    {"2024-00-01T00:00:00Z", -1},
+	    {"2024-01-32T00:00:00Z", -1},
+	    {"2024-01-01T24:00:00Z", -1},
+	    {"2024-01-01T00:60:00Z", -1},
+	    {"2024-01-01T00:00:00.Z", -1},
+	    {"2024-01-01T00:00:00Zx", -1},
+	    {"2024-1-1T00:00:00Z", -1},
+	    {"2024-01-01T00:00:00+2:00", -1},
+	    {"", -1},
+	    {"x", -1},
+	    {"-024-01-01T00:00:00Z", -1},
 	};
 	struct k8s_err err;
 	struct cred c;
@@ -83,8 +93,10 @@ reads_the_time(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		(void)snprintf(json, sizeof(json), ANSWER("{\"token\":\"a\","
-		    "\"expirationTimestamp\":\"%s\"}"), cases[i].text);
+		(void)snprintf(json, sizeof(json),
+		    ANSWER("{\"token\":\"a\","
+			   "\"expirationTimestamp\":\"%s\"}"),
+		    cases[i].text);
 		memset(&err, 0, sizeof(err));
 		r = parse(json, &c, &err);
 		if ((r == -1) != (cases[i].when == -1))
@@ -101,30 +113,31 @@ static void
 refuses_other_answers(void **state)
 {
 	static const char *const cases[][2] = {
-		{ "", "not one JSON object" },
-		{ "token", "not one JSON object" },
-		{ ANSWER("{\"token\":\"a\"}") "x", "not one JSON object" },
-		{ ANSWER("{\"token\":\"a\"}") "{}", "not one JSON object" },
-		{ "{}", "wrong kind" },
-		{ "{\"kind\":\"Secret\"}", "wrong kind" },
-		{ "{\"kind\":\"ExecCredential\"}", "apiVersion" },
-		{ "{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1
-		  "beta1\",\"status\":{\"token\":\"a\"}}", "not the apiVersion" },
-		{ ANSWER("null"), "neither" },
-		{ ANSWER("{}"), "neither" },
-		{ ANSWER("[]"), "neither" },
-		{ ANSWER("{\"token\":7}"), "neither" },
-		{ ANSWER("{\"token\":\"a\\u0000b\"}"), "neither" },
-		{ ANSWER("{\"clientKeyData\":\"" PEM "\"}"), "together" },
-		{ ANSWER("{\"clientCertificateData\":\"" PEM "\"}"),
-		    "together" },
-		{ ANSWER("{\"clientCertificateData\":\"a\",\"clientKeyData"
-		    "\":\"b\"}"), "not PEM" },
-		{ ANSWER("{\"token\":\"a\",\"expirationTimestamp\":7}"),
-		    "is no time" },
+	    {"", "not one JSON object"},
+	    {"token", "not one JSON object"},
+	    {ANSWER("{\"token\":\"a\"}") "x", "not one JSON object"},
+	    {ANSWER("{\"token\":\"a\"}") "{}", "not one JSON object"},
+	    {"{}", "wrong kind"},
+	    {"{\"kind\":\"Secret\"}", "wrong kind"},
+	    {"{\"kind\":\"ExecCredential\"}", "apiVersion"},
+	    {"{\"kind\":\"ExecCredential\",\"apiVersion\":\"" V1
+	     "beta1\",\"status\":{\"token\":\"a\"}}",
+		"not the apiVersion"},
+	    {ANSWER("null"), "neither"},
+	    {ANSWER("{}"), "neither"},
+	    {ANSWER("[]"), "neither"},
+	    {ANSWER("{\"token\":7}"), "neither"},
+	    {ANSWER("{\"token\":\"a\\u0000b\"}"), "neither"},
+	    {ANSWER("{\"clientKeyData\":\"" PEM "\"}"), "together"},
+	    {ANSWER("{\"clientCertificateData\":\"" PEM "\"}"), "together"},
+	    {ANSWER("{\"clientCertificateData\":\"a\",\"clientKeyData"
+		    "\":\"b\"}"),
+		"not PEM"},
+	    {ANSWER("{\"token\":\"a\",\"expirationTimestamp\":7}"),
+		"is no time"},
 	};
-	static const char *const tokens[] = { "a b", "a\\r\\nX: y", "a=b",
-		"=", "\\u00e9", "a\\u007f", "a,b", "a\\\"b" };
+	static const char *const tokens[] = {"a b", "a\\r\\nX: y", "a=b", "=",
+	    "\\u00e9", "a\\u007f", "a,b", "a\\\"b"};
 	struct k8s_err err;
 	struct cred c;
 	char json[512];
@@ -138,8 +151,8 @@ refuses_other_answers(void **state)
 		assert_null(c.token);
 	}
 	for (i = 0; i < sizeof(tokens) / sizeof(tokens[0]); i++) {
-		(void)snprintf(json, sizeof(json),
-		    ANSWER("{\"token\":\"%s\"}"), tokens[i]);
+		(void)snprintf(json, sizeof(json), ANSWER("{\"token\":\"%s\"}"),
+		    tokens[i]);
 		memset(&err, 0, sizeof(err));
 		assert_int_equal(parse(json, &c, &err), -1);
 		unit_check_err(&err, K8S_ERR_CONFIG, "not a bearer token");
@@ -156,13 +169,11 @@ token_has_a_limit(void **state)
 
 	(void)state;
 	memset(token, 'a', CRED_TOKEN_MAX);
-	(void)snprintf(json, sizeof(json), ANSWER("{\"token\":\"%s\"}"),
-	    token);
+	(void)snprintf(json, sizeof(json), ANSWER("{\"token\":\"%s\"}"), token);
 	assert_int_equal(parse(json, &c, &err), 0);
 	cred_clear(&c);
 	token[CRED_TOKEN_MAX] = '=';
-	(void)snprintf(json, sizeof(json), ANSWER("{\"token\":\"%s\"}"),
-	    token);
+	(void)snprintf(json, sizeof(json), ANSWER("{\"token\":\"%s\"}"), token);
 	assert_int_equal(parse(json, &c, &err), -1);
 	unit_check_err(&err, K8S_ERR_CONFIG, "at most 65536");
 }
@@ -176,7 +187,7 @@ nothing_is_fine(void **state)
 
 	(void)state;
 	memset(&kc, 0, sizeof(kc));
-	kc.origin = (char *)(uintptr_t)"f";
+	kc.origin = (char *)(uintptr_t) "f";
 	memset(&c, 0xff, sizeof(c));
 	assert_int_equal(cred_get(&kc, &c, &err), 0);
 	assert_null(c.token);
@@ -206,8 +217,8 @@ file_is_read_each_time_and_wins(void **state)
 	assert_string_equal(c.cert, "cert");
 	assert_string_equal(c.key, "key");
 	cred_clear(&c);
-	(void)snprintf(path, sizeof(path), "%s", tmpdir_write(dir, "t",
-	    " one \r\n", 7, 0600));
+	(void)snprintf(path, sizeof(path), "%s",
+	    tmpdir_write(dir, "t", " one \r\n", 7, 0600));
 	kc.token_file = path;
 	assert_int_equal(cred_get(&kc, &c, &err), 0);
 	assert_string_equal(c.token, "one");
@@ -240,7 +251,8 @@ with_plugin(const char *dir, const char *script, const char *user,
 	char text[4096];
 
 	tmpdir_write(dir, "plugin", script, strlen(script), 0700);
-	(void)snprintf(text, sizeof(text), "current-context: c\n"
+	(void)snprintf(text, sizeof(text),
+	    "current-context: c\n"
 	    "contexts: [{name: c, context: {cluster: k, user: u}}]\n"
 	    "clusters: [{name: k, cluster: {server: 'https://k/p'%s}}]\n"
 	    "users: [{name: u, user: {exec: {apiVersion: " V1 ", command: "
@@ -263,8 +275,10 @@ runs_a_plugin_each_time(void **state)
 	struct cred c;
 
 	(void)state;
-	kc = with_plugin(dir, "#!/bin/sh\nd=${0%/*}; echo x >>$d/n\n"
-	    SAY_TOKEN("$(grep -c x $d/n).$#.$(echo $2 | tr ' ' _)"), "}", "");
+	kc = with_plugin(dir,
+	    "#!/bin/sh\nd=${0%/*}; echo x >>$d/n\n" SAY_TOKEN(
+		"$(grep -c x $d/n).$#.$(echo $2 | tr ' ' _)"),
+	    "}", "");
 	if (cred_get(kc, &c, &err) == -1)
 		fail_msg("%s", err.msg);
 	assert_string_equal(c.token, "1.2.t_w_o");
@@ -313,9 +327,10 @@ check_file(const char *dir, const char *name, const char *expected)
 static void
 plugin_environment(void **state)
 {
-	static const char script[] = "#!/bin/sh\n"
-	    "tr '\\0' '\\n' </proc/$$/environ | sort >${0%/*}/env\n"
-	    SAY_TOKEN("a");
+	static const char script[] =
+	    "#!/bin/sh\n"
+	    "tr '\\0' '\\n' </proc/$$/environ | sort >${0%/*}/env\n" SAY_TOKEN(
+		"a");
 	struct k8s_err err = K8S_ERR_INIT;
 	struct kubeconfig *kc;
 	char *dir = tmpdir_new();
@@ -327,12 +342,14 @@ plugin_environment(void **state)
 	assert_int_equal(cred_get(kc, &c, &err), 0);
 	cred_clear(&c);
 	kubeconfig_free(kc);
-	check_file(dir, "env", "HOME=/\nKUBERNETES_EXEC_INFO={\"kind\":"
+	check_file(dir, "env",
+	    "HOME=/\nKUBERNETES_EXEC_INFO={\"kind\":"
 	    "\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"spec\":{"
 	    "\"interactive\":false}}\nPATH=/usr/local/sbin:/usr/local/bin:"
 	    "/usr/sbin:/usr/bin:/sbin:/bin\n");
 
-	kc = with_plugin(dir, script, ", provideClusterInfo: true, env: ["
+	kc = with_plugin(dir, script,
+	    ", provideClusterInfo: true, env: ["
 	    "{name: A, value: '1'}, {name: A, value: '2'}, {name: HOME, "
 	    "value: /h}, {name: KUBERNETES_EXEC_INFO, value: x}]}",
 	    ", tls-server-name: n, certificate-authority-data: "
@@ -340,7 +357,8 @@ plugin_environment(void **state)
 	assert_int_equal(cred_get(kc, &c, &err), 0);
 	cred_clear(&c);
 	kubeconfig_free(kc);
-	check_file(dir, "env", "A=2\nHOME=/h\nKUBERNETES_EXEC_INFO={\"kind\":"
+	check_file(dir, "env",
+	    "A=2\nHOME=/h\nKUBERNETES_EXEC_INFO={\"kind\":"
 	    "\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"spec\":{"
 	    "\"cluster\":{\"server\":\"https://k/p\",\"tls-server-name\":"
 	    "\"n\",\"certificate-authority-data\":\"LS0tLS1CRUdJTiBYLS0tLS0K"
@@ -353,7 +371,8 @@ plugin_environment(void **state)
 	assert_int_equal(cred_get(kc, &c, &err), 0);
 	cred_clear(&c);
 	kubeconfig_free(kc);
-	check_file(dir, "env", "HOME=/\nKUBERNETES_EXEC_INFO={\"kind\":"
+	check_file(dir, "env",
+	    "HOME=/\nKUBERNETES_EXEC_INFO={\"kind\":"
 	    "\"ExecCredential\",\"apiVersion\":\"" V1 "\",\"spec\":{"
 	    "\"cluster\":{\"server\":\"https://k/p\","
 	    "\"insecure-skip-tls-verify\":true},\"interactive\":false}}\n"
@@ -376,8 +395,10 @@ plugin_fails(void **state)
 
 	(void)state;
 	assert_non_null(f);
-	kc = with_plugin(dir, "#!/bin/sh\nprintf 'log in\\n\\033[1magain' >&2\n"
-			      "echo out\nexit 3\n", "}", "");
+	kc = with_plugin(dir,
+	    "#!/bin/sh\nprintf 'log in\\n\\033[1magain' >&2\n"
+	    "echo out\nexit 3\n",
+	    "}", "");
 	dup2(fileno(f), 2);
 	log_to_stderr(1);
 	r = cred_get(kc, &c, &err);
@@ -385,7 +406,8 @@ plugin_fails(void **state)
 	dup2(saved, 2);
 	close(saved);
 	assert_int_equal(r, -1);
-	unit_check_err(&err, K8S_ERR_AUTH, "/plugin: it failed with exit "
+	unit_check_err(&err, K8S_ERR_AUTH,
+	    "/plugin: it failed with exit "
 	    "status 3 (the log has what it wrote)");
 	assert_null(strstr(err.msg, "log in"));
 	rewind(f);
@@ -426,17 +448,17 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(takes_a_token),
-		cmocka_unit_test(takes_a_certificate),
-		cmocka_unit_test(reads_the_time),
-		cmocka_unit_test(refuses_other_answers),
-		cmocka_unit_test(token_has_a_limit),
-		cmocka_unit_test(nothing_is_fine),
-		cmocka_unit_test(file_is_read_each_time_and_wins),
-		cmocka_unit_test(runs_a_plugin_each_time),
-		cmocka_unit_test(static_token_needs_no_plugin),
-		cmocka_unit_test(plugin_environment),
-		cmocka_unit_test(plugin_fails),
+	    cmocka_unit_test(takes_a_token),
+	    cmocka_unit_test(takes_a_certificate),
+	    cmocka_unit_test(reads_the_time),
+	    cmocka_unit_test(refuses_other_answers),
+	    cmocka_unit_test(token_has_a_limit),
+	    cmocka_unit_test(nothing_is_fine),
+	    cmocka_unit_test(file_is_read_each_time_and_wins),
+	    cmocka_unit_test(runs_a_plugin_each_time),
+	    cmocka_unit_test(static_token_needs_no_plugin),
+	    cmocka_unit_test(plugin_environment),
+	    cmocka_unit_test(plugin_fails),
 	};
 
 	alarm(120);

@@ -71,10 +71,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sets_code_and_text),
-		cmocka_unit_test(adds_errno),
-		cmocka_unit_test(puts_layers_in_front),
-		cmocka_unit_test(cuts_what_is_too_long),
+	    cmocka_unit_test(sets_code_and_text),
+	    cmocka_unit_test(adds_errno),
+	    cmocka_unit_test(puts_layers_in_front),
+	    cmocka_unit_test(cuts_what_is_too_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

@@ -44,9 +44,9 @@ escapes_what_could_forge_a_line(void **state)
 
 	(void)state;
 	assert_string_equal(log_escape(out, sizeof(out), "a\nb\\c\033\x7f\xff",
-	    8), "a\\012b\\134c\\033\\177\\377");
-	assert_string_equal(log_escape(out, sizeof(out), "a\0b", 3),
-	    "a\\000b");
+				8),
+	    "a\\012b\\134c\\033\\177\\377");
+	assert_string_equal(log_escape(out, sizeof(out), "a\0b", 3), "a\\000b");
 	assert_string_equal(log_escape(out, sizeof(out), "", 0), "");
 }
 
@@ -110,9 +110,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(escapes_what_could_forge_a_line),
-		cmocka_unit_test(escape_never_writes_past_the_end),
-		cmocka_unit_test(levels_and_stderr),
+	    cmocka_unit_test(escapes_what_could_forge_a_line),
+	    cmocka_unit_test(escape_never_writes_past_the_end),
+	    cmocka_unit_test(levels_and_stderr),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

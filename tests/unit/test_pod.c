@@ -4,11 +4,11 @@
 #include "lib/kube/pod.h"
 #include "tests/unit/httpd.h"
 
-#define POD(meta, spec, status)                                          \
-	"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"" meta "},"       \
-	"\"spec\":{\"containers\":[{\"name\":\"dev\"}" spec "},"         \
+#define POD(meta, spec, status)                                    \
+	"{\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"" meta "}," \
+	"\"spec\":{\"containers\":[{\"name\":\"dev\"}" spec "},"   \
 	"\"status\":{" status "}}"
-#define RUNNING                                                          \
+#define RUNNING                                                           \
 	"\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"dev\"," \
 	"\"state\":{\"running\":{}}}]"
 
@@ -30,47 +30,61 @@ says_what_is_wrong(void **state)
 		enum k8s_err_code code;
 		const char *text;
 	} cases[] = {
-		{ POD(",\"deletionTimestamp\":\"2024-01-01T00:00:00Z\"", "]",
-		    RUNNING), "dev", K8S_ERR_API, "the pod is being deleted" },
-		{ POD("", "]", "\"phase\":\"Succeeded\""), "dev", K8S_ERR_API,
-		    "the pod has ended (Succeeded): nothing runs in it" },
-		{ POD("", "]", "\"phase\":\"Failed\",\"reason\":\"Evicted\","
-		    "\"message\":\"node was low\\non\\u001b[1m memory\""),
-		    NULL, K8S_ERR_API,
-		    "(Failed): Evicted: node was low on [1m memory" },
-		{ POD("", ",{\"name\":\"side\"}],\"initContainers\":[{\"name"
-		    "\":\"init\"}],\"ephemeralContainers\":[{\"name\":\"dbg\"}"
-		    "]", RUNNING), "nope", K8S_ERR_NOT_FOUND,
-		    "the pod has no container nope (it has: dev, side, init, "
-		    "dbg)" },
-		{ POD("", "]", "\"phase\":\"Pending\",\"conditions\":[{\"type"
-		    "\":\"Ready\",\"status\":\"False\"},{\"type\":"
-		    "\"PodScheduled\",\"status\":\"False\",\"reason\":"
-		    "\"Unschedulable\",\"message\":\"0/3 nodes\"}]"), "dev",
-		    K8S_ERR_API, "the pod has not started yet: Unschedulable: "
-		    "0/3 nodes: try again later" },
-		{ POD("", "]", "\"phase\":\"Pending\",\"conditions\":[{\"type"
-		    "\":\"PodScheduled\",\"status\":\"True\"}],"
-		    "\"containerStatuses\":[{\"name\":\"dev\",\"state\":{"
-		    "\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":"
-		    "\"Back-off\"}}}]"), NULL, K8S_ERR_API,
-		    "not started yet: ImagePullBackOff: Back-off" },
-		{ POD("", "]", "\"phase\":\"Pending\",\"containerStatuses\":[{"
-		    "\"name\":\"dev\",\"state\":{\"waiting\":{\"reason\":"
-		    "\"PodInitializing\"}}}],\"initContainerStatuses\":[{"
-		    "\"name\":\"i\",\"state\":{\"waiting\":{\"reason\":"
-		    "\"ErrImagePull\"}}}]"), NULL, K8S_ERR_API,
-		    "not started yet: ErrImagePull:" },
-		{ POD("", "]", "\"phase\":\"Pending\""), NULL, K8S_ERR_API,
-		    "the pod has not started yet: try again" },
-		{ POD("", "]", "\"phase\":\"Running\",\"containerStatuses\":[{"
-		    "\"name\":\"dev\",\"state\":{\"waiting\":{\"reason\":"
-		    "\"CrashLoopBackOff\"}}}]"), NULL, K8S_ERR_API,
-		    "container dev is not running: CrashLoopBackOff: try" },
-		{ POD("", "]", "\"phase\":\"Running\",\"containerStatuses\":[{"
-		    "\"name\":\"dev\",\"state\":{\"terminated\":{\"exitCode\":"
-		    "137,\"reason\":\"OOMKilled\"}}}]"), "dev", K8S_ERR_API,
-		    "container dev has ended with exit code 137: OOMKilled" },
+	    {POD(",\"deletionTimestamp\":\"2024-01-01T00:00:00Z\"", "]",
+		 RUNNING),
+		"dev", K8S_ERR_API, "the pod is being deleted"},
+	    {POD("", "]", "\"phase\":\"Succeeded\""), "dev", K8S_ERR_API,
+		"the pod has ended (Succeeded): nothing runs in it"},
+	    {POD("", "]",
+		 "\"phase\":\"Failed\",\"reason\":\"Evicted\","
+		 "\"message\":\"node was low\\non\\u001b[1m memory\""),
+		NULL, K8S_ERR_API,
+		"(Failed): Evicted: node was low on [1m memory"},
+	    {POD("",
+		 ",{\"name\":\"side\"}],\"initContainers\":[{\"name"
+		 "\":\"init\"}],\"ephemeralContainers\":[{\"name\":\"dbg\"}"
+		 "]",
+		 RUNNING),
+		"nope", K8S_ERR_NOT_FOUND,
+		"the pod has no container nope (it has: dev, side, init, "
+		"dbg)"},
+	    {POD("", "]",
+		 "\"phase\":\"Pending\",\"conditions\":[{\"type"
+		 "\":\"Ready\",\"status\":\"False\"},{\"type\":"
+		 "\"PodScheduled\",\"status\":\"False\",\"reason\":"
+		 "\"Unschedulable\",\"message\":\"0/3 nodes\"}]"),
+		"dev", K8S_ERR_API,
+		"the pod has not started yet: Unschedulable: "
+		"0/3 nodes: try again later"},
+	    {POD("", "]",
+		 "\"phase\":\"Pending\",\"conditions\":[{\"type"
+		 "\":\"PodScheduled\",\"status\":\"True\"}],"
+		 "\"containerStatuses\":[{\"name\":\"dev\",\"state\":{"
+		 "\"waiting\":{\"reason\":\"ImagePullBackOff\",\"message\":"
+		 "\"Back-off\"}}}]"),
+		NULL, K8S_ERR_API,
+		"not started yet: ImagePullBackOff: Back-off"},
+	    {POD("", "]",
+		 "\"phase\":\"Pending\",\"containerStatuses\":[{"
+		 "\"name\":\"dev\",\"state\":{\"waiting\":{\"reason\":"
+		 "\"PodInitializing\"}}}],\"initContainerStatuses\":[{"
+		 "\"name\":\"i\",\"state\":{\"waiting\":{\"reason\":"
+		 "\"ErrImagePull\"}}}]"),
+		NULL, K8S_ERR_API, "not started yet: ErrImagePull:"},
+	    {POD("", "]", "\"phase\":\"Pending\""), NULL, K8S_ERR_API,
+		"the pod has not started yet: try again"},
+	    {POD("", "]",
+		 "\"phase\":\"Running\",\"containerStatuses\":[{"
+		 "\"name\":\"dev\",\"state\":{\"waiting\":{\"reason\":"
+		 "\"CrashLoopBackOff\"}}}]"),
+		NULL, K8S_ERR_API,
+		"container dev is not running: CrashLoopBackOff: try"},
+	    {POD("", "]",
+		 "\"phase\":\"Running\",\"containerStatuses\":[{"
+		 "\"name\":\"dev\",\"state\":{\"terminated\":{\"exitCode\":"
+		 "137,\"reason\":\"OOMKilled\"}}}]"),
+		"dev", K8S_ERR_API,
+		"container dev has ended with exit code 137: OOMKilled"},
 	};
 	struct k8s_err why;
 	size_t i;
@@ -88,18 +102,23 @@ keeps_what_is_known(void **state)
 	static const struct {
 		const char *json, *container;
 	} cases[] = {
-		{ POD("", "]", RUNNING), "dev" },
-		{ POD("", "]", RUNNING), NULL },
-		{ POD("", ",{\"name\":\"b\"}]", RUNNING), NULL },
-		/* One can exec into an init container that runs. */
-		{ POD("", "],\"initContainers\":[{\"name\":\"i\"}]",
-		    "\"phase\":\"Pending\",\"initContainerStatuses\":[{"
-		    "\"name\":\"i\",\"state\":{\"running\":{}}}]"), "i" },
-		{ "", "dev" }, { "[]", "dev" }, { "{", NULL }, { "{}", "dev" },
-		{ "{\"spec\":[],\"status\":7,\"metadata\":null}", "dev" },
-		{ "{\"spec\":{\"containers\":[null,7,{\"name\":7}]},"
-		  "\"status\":{\"phase\":\"Weird\",\"containerStatuses\":[7,"
-		  "{\"name\":null}]}}", NULL },
+	    {POD("", "]", RUNNING), "dev"},
+	    {POD("", "]", RUNNING), NULL},
+	    {POD("", ",{\"name\":\"b\"}]", RUNNING), NULL},
+	    /* One can exec into an init container that runs. */
+	    {POD("", "],\"initContainers\":[{\"name\":\"i\"}]",
+		 "\"phase\":\"Pending\",\"initContainerStatuses\":[{"
+		 "\"name\":\"i\",\"state\":{\"running\":{}}}]"),
+		"i"},
+	    {"", "dev"},
+	    {"[]", "dev"},
+	    {"{", NULL},
+	    {"{}", "dev"},
+	    {"{\"spec\":[],\"status\":7,\"metadata\":null}", "dev"},
+	    {"{\"spec\":{\"containers\":[null,7,{\"name\":7}]},"
+	     "\"status\":{\"phase\":\"Weird\",\"containerStatuses\":[7,"
+	     "{\"name\":null}]}}",
+		NULL},
 	};
 	struct k8s_err why;
 	size_t i;
@@ -121,19 +140,20 @@ bounds_its_texts(void **state)
 	size_t n, i;
 
 	(void)state;
-	n = (size_t)snprintf(json, sizeof(json),
-	    "{\"spec\":{\"containers\":[");
+	n = (size_t)snprintf(json, sizeof(json), "{\"spec\":{\"containers\":[");
 	for (i = 0; i < 2000; i++)
 		n += (size_t)snprintf(json + n, sizeof(json) - n,
 		    "%s{\"name\":\"container-%zu-"
 		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
-		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}", i == 0 ? "" : ",", i);
+		    "aaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+		    i == 0 ? "" : ",", i);
 	snprintf(json + n, sizeof(json) - n, "]}}");
 	judge(json, "nope", &why);
 	unit_check_err(&why, K8S_ERR_NOT_FOUND, "(it has: container-0-aaa");
 	assert_int_equal(why.msg[strlen(why.msg) - 1], ')');
 
-	n = (size_t)snprintf(json, sizeof(json), "{\"status\":{\"phase\":"
+	n = (size_t)snprintf(json, sizeof(json),
+	    "{\"status\":{\"phase\":"
 	    "\"Failed\",\"reason\":\"");
 	memset(json + n, 'r', 1000);
 	n += 1000;
@@ -176,8 +196,8 @@ asks_the_api_server(void **state)
 				   "HTTP/1.1\r\n";
 	static const char deleted[] = "HTTP/1.0 200 OK\r\n\r\n" POD(
 	    ",\"deletionTimestamp\":\"x\"", "]", RUNNING);
-	static const char healthy[] = "HTTP/1.0 200 OK\r\n\r\n" POD("", "]",
-	    RUNNING);
+	static const char healthy[] =
+	    "HTTP/1.0 200 OK\r\n\r\n" POD("", "]", RUNNING);
 	static const char none[] = "HTTP/1.0 404 Not Found\r\n\r\n";
 	static const char forbidden[] = "HTTP/1.0 403 Forbidden\r\n\r\n";
 	struct k8s_err why = K8S_ERR_INIT;
@@ -198,10 +218,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(says_what_is_wrong),
-		cmocka_unit_test(keeps_what_is_known),
-		cmocka_unit_test(bounds_its_texts),
-		cmocka_unit_test(asks_the_api_server),
+	    cmocka_unit_test(says_what_is_wrong),
+	    cmocka_unit_test(keeps_what_is_known),
+	    cmocka_unit_test(bounds_its_texts),
+	    cmocka_unit_test(asks_the_api_server),
 	};
 
 	alarm(120);

@@ -11,16 +11,16 @@
 
 #include "lib/core/proc.h"
 
-static const char *const no_env[] = { "A=1", NULL };
+static const char *const no_env[] = {"A=1", NULL};
 
 /* Runs sh -c script. */
 static int
 run_sh(const char *script, int timeout_ms, size_t max_out, struct buf *out,
     struct buf *err_out, int *status, struct k8s_err *err)
 {
-	const char *argv[] = { "sh", "-c", script, NULL };
-	struct proc_run run = { "/bin/sh", argv, no_env, timeout_ms, max_out,
-		16 };
+	const char *argv[] = {"sh", "-c", script, NULL};
+	struct proc_run run = {"/bin/sh", argv, no_env, timeout_ms, max_out,
+	    16};
 
 	return proc_run(&run, out, err_out, status, err);
 }
@@ -53,7 +53,8 @@ keeps_the_streams_apart(void **state)
 
 	(void)state;
 	assert_int_equal(run_sh("echo out; echo err >&2; exit 7", 10000, 64,
-	    out, err_out, &status, &err), 0);
+			     out, err_out, &status, &err),
+	    0);
 	assert_true(WIFEXITED(status));
 	assert_int_equal(WEXITSTATUS(status), 7);
 	assert_string_equal(buf_string(out), "out\n");
@@ -72,8 +73,8 @@ reports_death_by_signal(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(run_sh("kill -TERM $$", 10000, 64, out, NULL,
-	    &status, NULL), 0);
+	assert_int_equal(
+	    run_sh("kill -TERM $$", 10000, 64, out, NULL, &status, NULL), 0);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGTERM);
 }
@@ -84,9 +85,8 @@ gives_nothing_but_what_was_asked_for(void **state)
 {
 	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(4096);
 	struct buf *err_out __attribute__((cleanup(buf_freep))) = buf_new(512);
-	const char *argv[] = { "env", NULL };
-	struct proc_run run = { "/usr/bin/env", argv, no_env, 10000, 4096,
-		512 };
+	const char *argv[] = {"env", NULL};
+	struct proc_run run = {"/usr/bin/env", argv, no_env, 10000, 4096, 512};
 	sigset_t usr1;
 	int status, fd;
 
@@ -102,15 +102,19 @@ gives_nothing_but_what_was_asked_for(void **state)
 	sigaddset(&usr1, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &usr1, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	assert_int_equal(run_sh("ls /proc/$$/fd; readlink /proc/$$/fd/0; "
-	    "grep -E 'Sig(Blk|Ign)' /proc/$$/status | tr '\\n\\t' '  '; "
-	    "test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ && echo leader; "
-	    "(: </dev/tty) 2>/dev/null || echo no tty", 10000, 4096, out,
-	    err_out, &status, NULL), 0);
+	assert_int_equal(
+	    run_sh(
+		"ls /proc/$$/fd; readlink /proc/$$/fd/0; "
+		"grep -E 'Sig(Blk|Ign)' /proc/$$/status | tr '\\n\\t' '  '; "
+		"test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ && echo leader; "
+		"(: </dev/tty) 2>/dev/null || echo no tty",
+		10000, 4096, out, err_out, &status, NULL),
+	    0);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &usr1, NULL);
 	close(fd);
-	assert_string_equal(buf_string(out), "0\n1\n2\n/dev/null\n"
+	assert_string_equal(buf_string(out),
+	    "0\n1\n2\n/dev/null\n"
 	    "SigBlk: 0000000000000000 SigIgn: 0000000000000000 leader\n"
 	    "no tty\n");
 }
@@ -119,9 +123,8 @@ static void
 tells_why_it_did_not_start(void **state)
 {
 	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(64);
-	const char *argv[] = { "x", NULL };
-	struct proc_run run = { "/nonexistent/x", argv, no_env, 10000, 64,
-		64 };
+	const char *argv[] = {"x", NULL};
+	struct proc_run run = {"/nonexistent/x", argv, no_env, 10000, 64, 64};
 	struct k8s_err err = K8S_ERR_INIT;
 	int status;
 
@@ -160,10 +163,11 @@ ends_what_takes_too_long(void **state)
 	(void)state;
 	/* Kept by a fifo: its read end sees the end when all are dead. */
 	assert_int_equal(pipe(p), 0);
-	(void)snprintf(script, sizeof(script), "sleep 300 "
-	    ">/proc/%d/fd/%d & trap '' TERM; sleep 300", getpid(), p[1]);
-	assert_int_equal(run_sh(script, 400, 64, out, NULL, &status, &err),
-	    -1);
+	(void)snprintf(script, sizeof(script),
+	    "sleep 300 "
+	    ">/proc/%d/fd/%d & trap '' TERM; sleep 300",
+	    getpid(), p[1]);
+	assert_int_equal(run_sh(script, 400, 64, out, NULL, &status, &err), -1);
 	unit_check_err(&err, K8S_ERR_TIMEOUT, "400 ms");
 	close(p[1]);
 	assert_int_equal(read(p[0], &c, 1), 0);
@@ -180,14 +184,15 @@ ends_what_writes_too_much(void **state)
 	int status;
 
 	(void)state;
-	assert_int_equal(run_sh("exec yes", 60000, 1000, out, NULL, &status,
-	    &err), -1);
+	assert_int_equal(
+	    run_sh("exec yes", 60000, 1000, out, NULL, &status, &err), -1);
 	unit_check_err(&err, K8S_ERR_LIMIT, "more than 1000 bytes");
 	assert_true(no_child_left());
 	/* Exactly the cap is fine. */
 	buf_consume(out, buf_len(out));
 	assert_int_equal(run_sh("head -c 1000 /dev/zero", 60000, 1000, out,
-	    NULL, &status, &err), 0);
+			     NULL, &status, &err),
+	    0);
 	assert_int_equal(buf_len(out), 1000);
 }
 
@@ -201,12 +206,14 @@ drops_too_much_stderr(void **state)
 
 	(void)state;
 	assert_int_equal(run_sh("head -c 5000000 /dev/zero | tr '\\0' x >&2; "
-	    "echo done", 60000, 64, out, err_out, &status, &err), 0);
+				"echo done",
+			     60000, 64, out, err_out, &status, &err),
+	    0);
 	assert_string_equal(buf_string(out), "done\n");
 	assert_string_equal(buf_string(err_out), "xxxxxxxxxxxxxxxx");
 	/* One that never stops is still ended in time. */
-	assert_int_equal(run_sh("exec yes >&2", 300, 64, out, NULL, &status,
-	    &err), -1);
+	assert_int_equal(
+	    run_sh("exec yes >&2", 300, 64, out, NULL, &status, &err), -1);
 	unit_check_err(&err, K8S_ERR_TIMEOUT, "still running");
 }
 
@@ -214,15 +221,15 @@ drops_too_much_stderr(void **state)
 static void
 reads_all_of_it(void **state)
 {
-	struct buf *out __attribute__((cleanup(buf_freep))) =
-	    buf_new(3000000);
+	struct buf *out __attribute__((cleanup(buf_freep))) = buf_new(3000000);
 	int status, i;
 
 	(void)state;
 	for (i = 0; i < 20; i++) {
 		buf_consume(out, buf_len(out));
-		assert_int_equal(run_sh("exec head -c 2345678 /dev/zero",
-		    60000, 3000000, out, NULL, &status, NULL), 0);
+		assert_int_equal(run_sh("exec head -c 2345678 /dev/zero", 60000,
+				     3000000, out, NULL, &status, NULL),
+		    0);
 		assert_int_equal(buf_len(out), 2345678);
 	}
 }
@@ -238,8 +245,10 @@ does_not_wait_for_the_background(void **state)
 
 	(void)state;
 	assert_int_equal(pipe(p), 0);
-	(void)snprintf(script, sizeof(script), "sleep 300 2>/proc/%d/fd/%d & "
-	    "echo hi", getpid(), p[1]);
+	(void)snprintf(script, sizeof(script),
+	    "sleep 300 2>/proc/%d/fd/%d & "
+	    "echo hi",
+	    getpid(), p[1]);
 	assert_int_equal(run_sh(script, 60000, 64, out, NULL, &status, NULL),
 	    0);
 	assert_string_equal(buf_string(out), "hi\n");
@@ -292,8 +301,8 @@ runs_without_standard_fds(void **state)
 		close(0);
 		close(1);
 		close(2);
-		bad = run_sh("echo o; echo e >&2; cat", 10000, 64, out,
-		    err_out, &status, NULL) != 0;
+		bad = run_sh("echo o; echo e >&2; cat", 10000, 64, out, err_out,
+			  &status, NULL) != 0;
 		bad |= strcmp(buf_string(out), "o\n") != 0 ||
 		    strcmp(buf_string(err_out), "e\n") != 0 || status != 0;
 		_exit(bad);
@@ -336,18 +345,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(keeps_the_streams_apart),
-		cmocka_unit_test(reports_death_by_signal),
-		cmocka_unit_test(gives_nothing_but_what_was_asked_for),
-		cmocka_unit_test(tells_why_it_did_not_start),
-		cmocka_unit_test(ends_what_takes_too_long),
-		cmocka_unit_test(ends_what_writes_too_much),
-		cmocka_unit_test(drops_too_much_stderr),
-		cmocka_unit_test(reads_all_of_it),
-		cmocka_unit_test(does_not_wait_for_the_background),
-		cmocka_unit_test(opens_closed_standard_fds),
-		cmocka_unit_test(runs_without_standard_fds),
-		cmocka_unit_test(dies_with_its_parent),
+	    cmocka_unit_test(keeps_the_streams_apart),
+	    cmocka_unit_test(reports_death_by_signal),
+	    cmocka_unit_test(gives_nothing_but_what_was_asked_for),
+	    cmocka_unit_test(tells_why_it_did_not_start),
+	    cmocka_unit_test(ends_what_takes_too_long),
+	    cmocka_unit_test(ends_what_writes_too_much),
+	    cmocka_unit_test(drops_too_much_stderr),
+	    cmocka_unit_test(reads_all_of_it),
+	    cmocka_unit_test(does_not_wait_for_the_background),
+	    cmocka_unit_test(opens_closed_standard_fds),
+	    cmocka_unit_test(runs_without_standard_fds),
+	    cmocka_unit_test(dies_with_its_parent),
 	};
 
 	/* Should all else fail, and for reads that would wait for ever. */

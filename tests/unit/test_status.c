@@ -7,20 +7,20 @@
 #include "lib/kube/status.h"
 
 #define TRANSCRIPTS "tests/data/transcripts/kubernetes-1.36"
-#define ID_A "6ff7a612ff9349fe02773935ca692cfd06b96dc44db45f9bb28e50ab23e99eb6"
-#define ID_B "480b157e0320e5114d3329229a225f588adca4b708dd694647266b0c6e5ea4c4"
-#define ID_C "1f28010302cf53c740594ad0ce3b34274f6e9c716602725caaf030a6e3a8590a"
+#define ID_A	    "6ff7a612ff9349fe02773935ca692cfd06b96dc44db45f9bb28e50ab23e99eb6"
+#define ID_B	    "480b157e0320e5114d3329229a225f588adca4b708dd694647266b0c6e5ea4c4"
+#define ID_C	    "1f28010302cf53c740594ad0ce3b34274f6e9c716602725caaf030a6e3a8590a"
 
 #define RUNC(id, text)                                                        \
 	"error executing command in container: failed to exec in container: " \
 	"failed to start exec \\\"" id "\\\": OCI runtime exec failed: exec " \
 	"failed: " text ": unknown"
 #define ERROR "Internal error occurred: "
-#define INTERNAL(id, text)                                                \
-	"{\"metadata\":{},\"status\":\"Failure\",\"message\":\"" ERROR    \
-	ERROR RUNC(id, text) "\",\"reason\":\"InternalError\","           \
-	"\"details\":{\"causes\":[{\"message\":\"" ERROR RUNC(id, text)   \
-	"\"}]},\"code\":500}"
+#define INTERNAL(id, text)                                                   \
+	"{\"metadata\":{},\"status\":\"Failure\",\"message\":\"" ERROR ERROR \
+	RUNC(id, text) "\",\"reason\":\"InternalError\","                    \
+		       "\"details\":{\"causes\":[{\"message\":\"" ERROR      \
+		       RUNC(id, text) "\"}]},\"code\":500}"
 
 /*
  * The recorder cut texts at 399 characters. These three are completed by
@@ -29,12 +29,16 @@
 static const struct {
 	const char *scenario, *json;
 } completed[] = {
-	{ "exec-command-not-found", INTERNAL(ID_A, "unable to start container "
+    {"exec-command-not-found",
+	INTERNAL(ID_A,
+	    "unable to start container "
 	    "process: exec: \\\"/no/such/command\\\": stat /no/such/command: "
-	    "no such file or directory") },
-	{ "exec-not-executable", INTERNAL(ID_B, "unable to start container "
-	    "process: exec: \\\"/etc/passwd\\\": permission denied") },
-	{ "no-command", INTERNAL(ID_C, "args must not be empty") },
+	    "no such file or directory")},
+    {"exec-not-executable",
+	INTERNAL(ID_B,
+	    "unable to start container "
+	    "process: exec: \\\"/etc/passwd\\\": permission denied")},
+    {"no-command", INTERNAL(ID_C, "args must not be empty")},
 };
 
 /* What each recorded answer must become. */
@@ -44,44 +48,47 @@ static const struct {
 	enum k8s_err_code code;
 	const char *text;
 } expected[] = {
-	{ "anonymous", -1, K8S_ERR_FORBIDDEN, "403: pods \"alice-dev\" is "
-	    "forbidden: User \"system:anonymous\" cannot get resource "
-	    "\"pods/exec\" in API group \"\" in the namespace \"ws\" (grant "
-	    "get and create on pods/exec)" },
-	{ "container-not-found", -1, K8S_ERR_API,
-	    "400: container nope is not valid for pod alice-dev" },
-	{ "exec-command-not-found", -1, K8S_ERR_NO_COMMAND,
-	    "exec: \"/no/such/command\": stat /no/such/command: no such file "
-	    "or directory" },
-	{ "exec-exit-7", 7, 0, NULL },
-	{ "exec-killed-by-signal", 137, 0, NULL },
-	{ "exec-not-executable", -1, K8S_ERR_NOT_EXECUTABLE,
-	    "exec: \"/etc/passwd\": permission denied" },
-	{ "exec-success-v4", 0, 0, NULL },
-	{ "exec-success-v5", 0, 0, NULL },
-	{ "forbidden", -1, K8S_ERR_FORBIDDEN, "User \"bastion\" cannot get "
-	    "resource \"pods/exec\" in API group \"\" in the namespace \"ws\" "
-	    "(grant get and create on pods/exec)" },
-	{ "no-command", -1, K8S_ERR_API, "args must not be empty" },
-	{ "no-streams", -1, K8S_ERR_API,
-	    "400: you must specify at least 1 of stdin, stdout, stderr" },
-	{ "pod-not-found", -1, K8S_ERR_NOT_FOUND,
-	    "404: pods \"nope\" not found" },
-	{ "rbac-create", -1, K8S_ERR_FORBIDDEN,
-	    "(grant get and create on pods/exec)" },
-	{ "rbac-get", -1, K8S_ERR_FORBIDDEN, "403: pods \"alice-dev\" is "
-	    "forbidden (grant get and create on pods/exec)" },
-	{ "rbac-get-create", 0, 0, NULL },
-	{ "server-ping", 0, 0, NULL },
-	{ "stdin-after-exit", 0, 0, NULL },
-	{ "stdin-close-v5", 0, 0, NULL },
-	{ "tty-initial-size", 0, 0, NULL },
-	{ "tty-resize", 0, 0, NULL },
-	{ "tty-with-stderr-param", 0, 0, NULL },
-	{ "unauthorized", -1, K8S_ERR_AUTH, "401 Unauthorized: the "
-	    "credentials are missing, wrong or expired" },
-	{ "unknown-protocol", -1, K8S_ERR_FORBIDDEN,
-	    "403 Forbidden, without explanation" },
+    {"anonymous", -1, K8S_ERR_FORBIDDEN,
+	"403: pods \"alice-dev\" is "
+	"forbidden: User \"system:anonymous\" cannot get resource "
+	"\"pods/exec\" in API group \"\" in the namespace \"ws\" (grant "
+	"get and create on pods/exec)"},
+    {"container-not-found", -1, K8S_ERR_API,
+	"400: container nope is not valid for pod alice-dev"},
+    {"exec-command-not-found", -1, K8S_ERR_NO_COMMAND,
+	"exec: \"/no/such/command\": stat /no/such/command: no such file "
+	"or directory"},
+    {"exec-exit-7", 7, 0, NULL},
+    {"exec-killed-by-signal", 137, 0, NULL},
+    {"exec-not-executable", -1, K8S_ERR_NOT_EXECUTABLE,
+	"exec: \"/etc/passwd\": permission denied"},
+    {"exec-success-v4", 0, 0, NULL},
+    {"exec-success-v5", 0, 0, NULL},
+    {"forbidden", -1, K8S_ERR_FORBIDDEN,
+	"User \"bastion\" cannot get "
+	"resource \"pods/exec\" in API group \"\" in the namespace \"ws\" "
+	"(grant get and create on pods/exec)"},
+    {"no-command", -1, K8S_ERR_API, "args must not be empty"},
+    {"no-streams", -1, K8S_ERR_API,
+	"400: you must specify at least 1 of stdin, stdout, stderr"},
+    {"pod-not-found", -1, K8S_ERR_NOT_FOUND, "404: pods \"nope\" not found"},
+    {"rbac-create", -1, K8S_ERR_FORBIDDEN,
+	"(grant get and create on pods/exec)"},
+    {"rbac-get", -1, K8S_ERR_FORBIDDEN,
+	"403: pods \"alice-dev\" is "
+	"forbidden (grant get and create on pods/exec)"},
+    {"rbac-get-create", 0, 0, NULL},
+    {"server-ping", 0, 0, NULL},
+    {"stdin-after-exit", 0, 0, NULL},
+    {"stdin-close-v5", 0, 0, NULL},
+    {"tty-initial-size", 0, 0, NULL},
+    {"tty-resize", 0, 0, NULL},
+    {"tty-with-stderr-param", 0, 0, NULL},
+    {"unauthorized", -1, K8S_ERR_AUTH,
+	"401 Unauthorized: the "
+	"credentials are missing, wrong or expired"},
+    {"unknown-protocol", -1, K8S_ERR_FORBIDDEN,
+	"403 Forbidden, without explanation"},
 };
 #define EXPECTED (sizeof(expected) / sizeof(expected[0]))
 
@@ -90,8 +97,8 @@ number(struct json_object *o, const char *key)
 {
 	struct json_object *v;
 
-	return json_object_object_get_ex(o, key, &v) ?
-	    json_object_get_int(v) : -1;
+	return json_object_object_get_ex(o, key, &v) ? json_object_get_int(v)
+						     : -1;
 }
 
 /* The whole text of a message of the status channel. */
@@ -182,8 +189,8 @@ replays_the_recordings(void **state)
 static void
 knows_every_recording(void **state)
 {
-	static const char *const without[] = { "bad-channel.jsonl",
-		"portforward-v4.jsonl", "stdin-no-close-v4.jsonl" };
+	static const char *const without[] = {"bad-channel.jsonl",
+	    "portforward-v4.jsonl", "stdin-no-close-v4.jsonl"};
 	char path[512];
 	struct dirent *e;
 	size_t files = 0, i;
@@ -211,51 +218,69 @@ judges_why_a_command_did_not_start(void **state)
 		const char *json;
 		enum k8s_err_code code;
 	} cases[] = {
-		/* The command's name must not be taken for the reason. */
-		{ INTERNAL(ID_A, "unable to start container process: exec: "
-		    "\\\"/x/permission denied\\\": stat /x/permission denied: "
-		    "no such file or directory"), K8S_ERR_NO_COMMAND },
-		{ INTERNAL(ID_A, "unable to start container process: exec: "
-		    "\\\"/x/no such file or directory\\\": permission denied"),
-		    K8S_ERR_NOT_EXECUTABLE },
-		{ INTERNAL(ID_A, "unable to start container process: exec: "
-		    "\\\"permission denied: unknown\\\": executable file not "
-		    "found in $PATH"), K8S_ERR_NO_COMMAND },
-		{ INTERNAL(ID_A, "unable to start container process: exec: "
-		    "\\\"/etc\\\": is a directory"), K8S_ERR_NOT_EXECUTABLE },
-		{ INTERNAL(ID_A, "unable to start container process: exec "
-		    "/x: exec format error"), K8S_ERR_NOT_EXECUTABLE },
-		/* About something else than the command. */
-		{ INTERNAL(ID_A, "unable to start container process: chdir "
-		    "to cwd (\\\"/gone\\\") set in config.json failed: no "
-		    "such file or directory"), K8S_ERR_API },
-		{ FAILURE("unable to dial /run/containerd.sock: permission "
-		    "denied"), K8S_ERR_API },
-		{ FAILURE("no such file or directory"), K8S_ERR_API },
-		{ INTERNAL(ID_A, "unable to start container process: exec: "
-		    "\\\"permission denied\\\": out of pids"), K8S_ERR_API },
-		/* Kubernetes 1.20: runc 1.0 and, quoted, older. */
-		{ FAILURE("failed to exec in container: failed to start exec "
-		    "\\\"a\\\": OCI runtime exec failed: exec failed: "
-		    "container_linux.go:380: starting container process "
-		    "caused: exec: \\\"foo\\\": executable file not found in "
-		    "$PATH: unknown"), K8S_ERR_NO_COMMAND },
-		{ FAILURE("OCI runtime exec failed: exec failed: "
-		    "container_linux.go:349: starting container process "
-		    "caused \\\"exec: \\\\\\\"/x\\\\\\\": permission "
-		    "denied\\\": unknown"), K8S_ERR_NOT_EXECUTABLE },
-		/* CRI-O around runc, and crun. */
-		{ FAILURE("error executing command in container: command "
-		    "error: time=\\\"2024\\\" level=error msg=\\\"exec "
-		    "failed: unable to start container process: exec: "
-		    "\\\\\\\"bash\\\\\\\": executable file not found in "
-		    "$PATH\\\"\\n, stdout: , stderr: , exit code -1"),
-		    K8S_ERR_NO_COMMAND },
-		{ FAILURE("command error: executable file `foo` not found in "
-		    "$PATH: No such file or directory\\n, stdout: , stderr: "
-		    ", exit code -1"), K8S_ERR_NO_COMMAND },
-		{ FAILURE("exec failed: cannot exec in the container: "
-		    "Permission denied"), K8S_ERR_NOT_EXECUTABLE },
+	    /* The command's name must not be taken for the reason. */
+	    {INTERNAL(ID_A,
+		 "unable to start container process: exec: "
+		 "\\\"/x/permission denied\\\": stat /x/permission denied: "
+		 "no such file or directory"),
+		K8S_ERR_NO_COMMAND},
+	    {INTERNAL(ID_A,
+		 "unable to start container process: exec: "
+		 "\\\"/x/no such file or directory\\\": permission denied"),
+		K8S_ERR_NOT_EXECUTABLE},
+	    {INTERNAL(ID_A,
+		 "unable to start container process: exec: "
+		 "\\\"permission denied: unknown\\\": executable file not "
+		 "found in $PATH"),
+		K8S_ERR_NO_COMMAND},
+	    {INTERNAL(ID_A,
+		 "unable to start container process: exec: "
+		 "\\\"/etc\\\": is a directory"),
+		K8S_ERR_NOT_EXECUTABLE},
+	    {INTERNAL(ID_A,
+		 "unable to start container process: exec "
+		 "/x: exec format error"),
+		K8S_ERR_NOT_EXECUTABLE},
+	    /* About something else than the command. */
+	    {INTERNAL(ID_A,
+		 "unable to start container process: chdir "
+		 "to cwd (\\\"/gone\\\") set in config.json failed: no "
+		 "such file or directory"),
+		K8S_ERR_API},
+	    {FAILURE("unable to dial /run/containerd.sock: permission "
+		     "denied"),
+		K8S_ERR_API},
+	    {FAILURE("no such file or directory"), K8S_ERR_API},
+	    {INTERNAL(ID_A,
+		 "unable to start container process: exec: "
+		 "\\\"permission denied\\\": out of pids"),
+		K8S_ERR_API},
+	    /* Kubernetes 1.20: runc 1.0 and, quoted, older. */
+	    {FAILURE("failed to exec in container: failed to start exec "
+		     "\\\"a\\\": OCI runtime exec failed: exec failed: "
+		     "container_linux.go:380: starting container process "
+		     "caused: exec: \\\"foo\\\": executable file not found in "
+		     "$PATH: unknown"),
+		K8S_ERR_NO_COMMAND},
+	    {FAILURE("OCI runtime exec failed: exec failed: "
+		     "container_linux.go:349: starting container process "
+		     "caused \\\"exec: \\\\\\\"/x\\\\\\\": permission "
+		     "denied\\\": unknown"),
+		K8S_ERR_NOT_EXECUTABLE},
+	    /* CRI-O around runc, and crun. */
+	    {FAILURE("error executing command in container: command "
+		     "error: time=\\\"2024\\\" level=error msg=\\\"exec "
+		     "failed: unable to start container process: exec: "
+		     "\\\\\\\"bash\\\\\\\": executable file not found in "
+		     "$PATH\\\"\\n, stdout: , stderr: , exit code -1"),
+		K8S_ERR_NO_COMMAND},
+	    {FAILURE("command error: executable file `foo` not found in "
+		     "$PATH: No such file or directory\\n, stdout: , stderr: "
+		     ", exit code -1"),
+		K8S_ERR_NO_COMMAND},
+	    {FAILURE("exec failed: cannot exec in the container: "
+		     "Permission denied"),
+		K8S_ERR_NOT_EXECUTABLE},
 	};
 	struct k8s_err err;
 	int exit_code;
@@ -265,10 +290,10 @@ judges_why_a_command_did_not_start(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		memset(&err, 0, sizeof(err));
 		assert_int_equal(status_exec(cases[i].json,
-		    strlen(cases[i].json), &exit_code, &err), -1);
+				     strlen(cases[i].json), &exit_code, &err),
+		    -1);
 		if (err.code != cases[i].code)
-			fail_msg("case %zu: code %d: %s", i, err.code,
-			    err.msg);
+			fail_msg("case %zu: code %d: %s", i, err.code, err.msg);
 	}
 }
 
@@ -279,10 +304,21 @@ takes_only_real_exit_codes(void **state)
 		const char *text;
 		int exit_code; /* -1: refused */
 	} cases[] = {
-		{ "0", 0 }, { "1", 1 }, { "126", 126 }, { "255", 255 },
-		{ "256", -1 }, { "-1", -1 }, { "7x", -1 }, { " 7", -1 },
-		{ "+7", -1 }, { "", -1 }, { "0x7", -1 }, { "007", -1 },
-		{ "4294967303", -1 }, { "7\\u0000", -1 }, { "7\\n", -1 },
+	    {"0", 0},
+	    {"1", 1},
+	    {"126", 126},
+	    {"255", 255},
+	    {"256", -1},
+	    {"-1", -1},
+	    {"7x", -1},
+	    {" 7", -1},
+	    {"+7", -1},
+	    {"", -1},
+	    {"0x7", -1},
+	    {"007", -1},
+	    {"4294967303", -1},
+	    {"7\\u0000", -1},
+	    {"7\\n", -1},
 	};
 	struct k8s_err err;
 	char json[256];
@@ -291,7 +327,8 @@ takes_only_real_exit_codes(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		(void)snprintf(json, sizeof(json), "{\"status\":\"Failure\","
+		(void)snprintf(json, sizeof(json),
+		    "{\"status\":\"Failure\","
 		    "\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":"
 		    "[{\"reason\":\"Other\",\"message\":\"9\"},"
 		    "{\"reason\":\"ExitCode\",\"message\":\"%s\"}]}}",
@@ -308,23 +345,22 @@ static void
 refuses_what_is_no_status(void **state)
 {
 #define NONZERO "{\"status\":\"Failure\",\"reason\":\"NonZeroExitCode\""
-	static const char *const cases[] = { "", " ", "null", "[]", "7",
-		"\"Success\"", "{", "{}", "{\"status\":\"Success\"",
-		"{\"status\":\"Success\"}x", "{\"status\":\"Success\"}{}",
-		"{\"status\":\"success\"}", "{\"status\":7}",
-		"{\"status\":null}", "{'status':'Success'}",
-		"{\"status\":\"Success\\u0000\"}", NONZERO "}",
-		NONZERO ",\"details\":null}", NONZERO ",\"details\":[]}",
-		NONZERO ",\"details\":{\"causes\":[]}}",
-		NONZERO ",\"details\":{\"causes\":{}}}",
-		NONZERO ",\"details\":{\"causes\":[null,7,\"x\"]}}",
-		NONZERO ",\"details\":{\"causes\":[{\"reason\":\"ExitCode\"}"
+	static const char *const cases[] = {"", " ", "null", "[]", "7",
+	    "\"Success\"", "{", "{}", "{\"status\":\"Success\"",
+	    "{\"status\":\"Success\"}x", "{\"status\":\"Success\"}{}",
+	    "{\"status\":\"success\"}", "{\"status\":7}", "{\"status\":null}",
+	    "{'status':'Success'}", "{\"status\":\"Success\\u0000\"}",
+	    NONZERO "}", NONZERO ",\"details\":null}",
+	    NONZERO ",\"details\":[]}", NONZERO ",\"details\":{\"causes\":[]}}",
+	    NONZERO ",\"details\":{\"causes\":{}}}",
+	    NONZERO ",\"details\":{\"causes\":[null,7,\"x\"]}}",
+	    NONZERO ",\"details\":{\"causes\":[{\"reason\":\"ExitCode\"}"
 		    "]}}",
-		NONZERO ",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
+	    NONZERO ",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
 		    "\"message\":7}]}}",
-		NONZERO ",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
+	    NONZERO ",\"details\":{\"causes\":[{\"reason\":\"ExitCode\","
 		    "\"message\":\"7\"},{\"reason\":\"ExitCode\","
-		    "\"message\":\"8\"}]}}" };
+		    "\"message\":\"8\"}]}}"};
 	struct k8s_err err;
 	int exit_code = 99;
 	size_t i;
@@ -333,12 +369,14 @@ refuses_what_is_no_status(void **state)
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		memset(&err, 0, sizeof(err));
 		assert_int_equal(status_exec(cases[i], strlen(cases[i]),
-		    &exit_code, &err), -1);
+				     &exit_code, &err),
+		    -1);
 		unit_check_err(&err, K8S_ERR_INVALID, "");
 	}
 	/* A NUL behind a good one, and nesting without end. */
 	assert_int_equal(status_exec("{\"status\":\"Success\"}\0x", 22,
-	    &exit_code, &err), -1);
+			     &exit_code, &err),
+	    -1);
 	assert_int_equal(exit_code, 99);
 }
 
@@ -375,11 +413,9 @@ failures_without_a_command(void **state)
 	int exit_code;
 
 	(void)state;
-	assert_int_equal(status_exec(none, strlen(none), &exit_code, &err),
-	    -1);
+	assert_int_equal(status_exec(none, strlen(none), &exit_code, &err), -1);
 	unit_check_err(&err, K8S_ERR_API, "gave no reason");
-	assert_int_equal(status_exec(gone, strlen(gone), &exit_code, &err),
-	    -1);
+	assert_int_equal(status_exec(gone, strlen(gone), &exit_code, &err), -1);
 	unit_check_err(&err, K8S_ERR_NOT_FOUND,
 	    "the command was not run: container [31m not found");
 }
@@ -393,36 +429,36 @@ http_errors_without_a_status(void **state)
 		enum k8s_err_code code;
 		const char *text;
 	} cases[] = {
-		{ 401, -1, "", K8S_ERR_AUTH, "renew the token" },
-		{ 403, -1, NULL, K8S_ERR_FORBIDDEN, "without explanation" },
-		{ 404, -1, "404 page not found\n", K8S_ERR_NOT_FOUND,
-		    "404: 404 page not found (is the server in the kubeconfig "
-		    "right?)" },
-		{ 404, -1, "", K8S_ERR_NOT_FOUND, "404 Not Found (is" },
-		{ 409, -1, "{\"message\":\"busy\"}", K8S_ERR_API,
-		    "409: busy" },
-		{ 429, 7, "", K8S_ERR_API,
-		    "429 Too Many Requests: try again in 7 s" },
-		{ 429, -1, "slow down", K8S_ERR_API,
-		    "429: slow down: try again later" },
-		{ 429, 0, "", K8S_ERR_API, "try again in 0 s" },
-		{ 500, -1, "{\"message\":", K8S_ERR_API,
-		    "500 Internal Server Error" },
-		{ 500, -1, "a\r\nb\033[2J\xc2\x9b", K8S_ERR_API,
-		    "500: a b [2J??" },
-		{ 502, -1, " <html><h1>Bad</h1>", K8S_ERR_API, "web page" },
-		{ 302, -1, "", K8S_ERR_API, "redirects are not followed" },
-		{ 200, -1, "", K8S_ERR_API, "200 unexpected answer" },
-		{ 0, -1, "", K8S_ERR_API, "0 unexpected answer" },
-		{ 403, -1, "{\"message\":\"pods \\\"a\\\" is forbidden: User "
-		    "\\\"b\\\" cannot list resource \\\"pods\\\" in\"}",
-		    K8S_ERR_FORBIDDEN, "(grant list on pods)" },
-		{ 403, -1, "{\"message\":\"User \\\"b\\\" cannot create "
-		    "resource \\\"pods/portforward\\\" in\"}",
-		    K8S_ERR_FORBIDDEN,
-		    "(grant get and create on pods/portforward)" },
-		{ 403, -1, "{\"message\":\"denied by policy\"}",
-		    K8S_ERR_FORBIDDEN, "403: denied by policy" },
+	    {401, -1, "", K8S_ERR_AUTH, "renew the token"},
+	    {403, -1, NULL, K8S_ERR_FORBIDDEN, "without explanation"},
+	    {404, -1, "404 page not found\n", K8S_ERR_NOT_FOUND,
+		"404: 404 page not found (is the server in the kubeconfig "
+		"right?)"},
+	    {404, -1, "", K8S_ERR_NOT_FOUND, "404 Not Found (is"},
+	    {409, -1, "{\"message\":\"busy\"}", K8S_ERR_API, "409: busy"},
+	    {429, 7, "", K8S_ERR_API,
+		"429 Too Many Requests: try again in 7 s"},
+	    {429, -1, "slow down", K8S_ERR_API,
+		"429: slow down: try again later"},
+	    {429, 0, "", K8S_ERR_API, "try again in 0 s"},
+	    {500, -1, "{\"message\":", K8S_ERR_API,
+		"500 Internal Server Error"},
+	    {500, -1, "a\r\nb\033[2J\xc2\x9b", K8S_ERR_API, "500: a b [2J??"},
+	    {502, -1, " <html><h1>Bad</h1>", K8S_ERR_API, "web page"},
+	    {302, -1, "", K8S_ERR_API, "redirects are not followed"},
+	    {200, -1, "", K8S_ERR_API, "200 unexpected answer"},
+	    {0, -1, "", K8S_ERR_API, "0 unexpected answer"},
+	    {403, -1,
+		"{\"message\":\"pods \\\"a\\\" is forbidden: User "
+		"\\\"b\\\" cannot list resource \\\"pods\\\" in\"}",
+		K8S_ERR_FORBIDDEN, "(grant list on pods)"},
+	    {403, -1,
+		"{\"message\":\"User \\\"b\\\" cannot create "
+		"resource \\\"pods/portforward\\\" in\"}",
+		K8S_ERR_FORBIDDEN,
+		"(grant get and create on pods/portforward)"},
+	    {403, -1, "{\"message\":\"denied by policy\"}", K8S_ERR_FORBIDDEN,
+		"403: denied by policy"},
 	};
 	struct k8s_err err;
 	size_t i;
@@ -430,10 +466,11 @@ http_errors_without_a_status(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		memset(&err, 0, sizeof(err));
-		assert_int_equal(status_http_error(cases[i].http,
-		    cases[i].body,
-		    cases[i].body == NULL ? 0 : strlen(cases[i].body),
-		    cases[i].retry_after, &err), -1);
+		assert_int_equal(
+		    status_http_error(cases[i].http, cases[i].body,
+			cases[i].body == NULL ? 0 : strlen(cases[i].body),
+			cases[i].retry_after, &err),
+		    -1);
 		unit_check_err(&err, cases[i].code, cases[i].text);
 	}
 }
@@ -472,16 +509,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(replays_the_recordings),
-		cmocka_unit_test(knows_every_recording),
-		cmocka_unit_test(judges_why_a_command_did_not_start),
-		cmocka_unit_test(takes_only_real_exit_codes),
-		cmocka_unit_test(refuses_what_is_no_status),
-		cmocka_unit_test(bounds_size_and_depth),
-		cmocka_unit_test(failures_without_a_command),
-		cmocka_unit_test(http_errors_without_a_status),
-		cmocka_unit_test(http_error_of_any_length),
-		cmocka_unit_test(lines),
+	    cmocka_unit_test(replays_the_recordings),
+	    cmocka_unit_test(knows_every_recording),
+	    cmocka_unit_test(judges_why_a_command_did_not_start),
+	    cmocka_unit_test(takes_only_real_exit_codes),
+	    cmocka_unit_test(refuses_what_is_no_status),
+	    cmocka_unit_test(bounds_size_and_depth),
+	    cmocka_unit_test(failures_without_a_command),
+	    cmocka_unit_test(http_errors_without_a_status),
+	    cmocka_unit_test(http_error_of_any_length),
+	    cmocka_unit_test(lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

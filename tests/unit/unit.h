@@ -15,11 +15,11 @@
 
 #include "lib/core/err.h"
 
-/* automake runs a test in the build folder and says where the sources are. */
+/* make says where the sources are, as it runs a test in the build folder. */
 static inline const char *
 unit_path(char *path, size_t size, const char *name)
 {
-	const char *top = getenv("srcdir");
+	const char *top = getenv("top_srcdir");
 
 	(void)snprintf(path, size, "%s/%s", top != NULL ? top : ".", name);
 	return path;
