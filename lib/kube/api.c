@@ -13,7 +13,6 @@
 
 /* CURLINFO_SSL_VERIFYRESULT with OpenSSL: its X509_V_ERR_* (x509_vfy.h),
  * numbers that are part of its ABI. */
-#define VERIFY_OK	      0
 #define VERIFY_NOT_YET_VALID  9
 #define VERIFY_EXPIRED	      10
 #define VERIFY_SELF_SIGNED    18
@@ -323,6 +322,9 @@ not_trusted(struct api *a, CURLcode e, struct k8s_err *err)
 	long v = -1;
 
 	(void)curl_easy_getinfo(a->curl, CURLINFO_SSL_VERIFYRESULT, &v);
+	/* curl compares the name itself and has only this text for it. */
+	if (strstr(a->problem, "subject name") != NULL)
+		v = VERIFY_WRONG_HOST;
 	switch (v) {
 	case VERIFY_EXPIRED:
 		return k8s_err_set(err, K8S_ERR_TLS,
@@ -343,7 +345,6 @@ not_trusted(struct api *a, CURLcode e, struct k8s_err *err)
 		    "from an authority that is not trusted: check "
 		    "certificate-authority in %s",
 		    server, origin);
-	case VERIFY_OK: /* curl compares the name itself */
 	case VERIFY_WRONG_HOST:
 	case VERIFY_WRONG_IP:
 		return k8s_err_set(err, K8S_ERR_TLS,

@@ -31,6 +31,7 @@ struct conn {
 	char *user;
 	struct text back; /* read too much of */
 	size_t back_off;
+	bool ended;
 };
 
 /* The transport below TLS: the socket, with the faults only TCP can have. */
@@ -309,6 +310,23 @@ conn_reset(struct conn *c)
 	fd_close(&c->fd);
 }
 
+void
+conn_drop(struct conn *c)
+{
+	fd_close(&c->fd);
+}
+
+void
+conn_end(struct conn *c, bool notify)
+{
+	if (c->fd < 0 || c->ended)
+		return;
+	c->ended = true;
+	if (notify)
+		SSL_shutdown(c->ssl);
+	shutdown(c->fd, SHUT_WR);
+}
+
 /*
  * Closing a socket with unread input resets it, and a reset destroys what
  * the peer has not taken yet. So: end, let a slow peer take all there is, and
@@ -323,11 +341,9 @@ conn_finish(struct conn *c, bool notify)
 	char sink[4096];
 	ssize_t n;
 
+	conn_end(c, notify);
 	if (c->fd < 0)
 		return;
-	if (notify)
-		SSL_shutdown(c->ssl);
-	shutdown(c->fd, SHUT_WR);
 	for (; now < last && now - idle < 2000; now = now_ms()) {
 		n = recv(c->fd, sink, sizeof(sink), 0);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))

@@ -303,7 +303,11 @@ void conn_unread(struct conn *, const void *data, size_t);
 int conn_read(struct conn *, void *, size_t, size_t *got, int64_t deadline);
 int conn_write(struct conn *, const void *, size_t, int64_t deadline);
 void conn_reset(struct conn *);
-/* Ends our direction, then waits (bounded) for the peer to take it all. */
+/* Plain close(2), as by a process that was killed */
+void conn_drop(struct conn *);
+/* Ends our direction, with TLS's own end before or not; reading goes on. */
+void conn_end(struct conn *, bool notify);
+/* The same, then waits (bounded) for the peer to take it all. */
 void conn_finish(struct conn *, bool notify);
 void conn_free(struct conn *);
 

@@ -157,6 +157,7 @@ session_cut(struct session *s)
 	case CUT_CLOSE:
 		ws_close(s->ws, f->cut.code);
 		session_flush(s);
+		conn_end(s->conn, true);
 		await_close(s);
 		conn_finish(s->conn, true);
 		break;
@@ -199,8 +200,12 @@ session_finish(struct session *s, struct text *status)
 	ws_close(s->ws, 1000);
 	session_flush(s);
 	s->ended = s->gone ? "client" : "status";
+	if (f->abrupt_close)
+		conn_drop(s->conn);
 	if (f->abrupt_close || s->gone)
 		return;
+	/* As Go does: the end follows the close frame at once. */
+	conn_end(s->conn, true);
 	await_close(s);
 	conn_finish(s->conn, true);
 }

@@ -9,8 +9,9 @@
 
 #include "session.h"
 
-#define PENDING_MAX 65536 /* of ours, before the client is not read any more \
-			   */
+#define PENDING_MAX                                              \
+	65536 /* of ours, before the client is not read any more \
+	       */
 
 void
 session_stdin(struct session *s)

@@ -1,26 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
-#include <unistd.h>
-
-#include "lib/core/log.h"
-#include "lib/kube/b64.h"
 #include "lib/kube/kubeconfig.h"
-#include "tests/unit/tmpdir.h"
-
-#define PEM	 "-----BEGIN X-----\nAA==\n-----END X-----\n"
-#define PEM_DATA "LS0tLS1CRUdJTiBYLS0tLS0KQUE9PQotLS0tLUVORCBYLS0tLS0K"
-
-#define HEAD                                                            \
-	"apiVersion: v1\nkind: Config\ncurrent-context: c\ncontexts:\n" \
-	"- {name: other, context: {cluster: x, user: x}}\n"             \
-	"- name: c\n  context: {cluster: k, user: u, namespace: ws}\n"
-/* One cluster and one user, of which lines are given. */
-#define CONFIG(cluster, user)                             \
-	HEAD "clusters:\n- name: k\n  cluster:\n" cluster \
-	     "users:\n- name: u\n  user:\n" user
-#define SERVER "    server: https://k:6443\n"
-#define TOKEN  "    token: abc\n"
+#include "tests/unit/kubeconfig_text.h"
 
 static struct kubeconfig *
 parse(const char *text, struct k8s_err *err)
@@ -392,43 +374,6 @@ bounds_hostile_yaml(void **state)
 }
 
 static void
-files_beside_the_kubeconfig(void **state)
-{
-	static const char text[] =
-	    CONFIG(SERVER "    certificate-authority: ca.pem\n",
-		"    client-certificate: sub/../c.pem\n    client-key: k.pem\n"
-		"    tokenFile: t\n");
-	struct k8s_err err = K8S_ERR_INIT;
-	struct kubeconfig *kc;
-	char *dir = tmpdir_new(), config[512], expect[512];
-
-	(void)state;
-	(void)snprintf(config, sizeof(config), "%s",
-	    tmpdir_write(dir, "config", text, strlen(text), 0600));
-	assert_null(kubeconfig_load(config, &err));
-	unit_check_err(&err, K8S_ERR_CONFIG,
-	    "ca.pem: No such file or "
-	    "directory (check the path)");
-	tmpdir_write(dir, "ca.pem", "x", 1, 0600);
-	assert_null(kubeconfig_load(config, &err));
-	unit_check_err(&err, K8S_ERR_CONFIG, "that file holds no PEM");
-	tmpdir_write(dir, "ca.pem", PEM, strlen(PEM), 0600);
-	tmpdir_write(dir, "c.pem", PEM "2", strlen(PEM) + 1, 0600);
-	tmpdir_write(dir, "k.pem", PEM "3", strlen(PEM) + 1, 0600);
-	(void)snprintf(expect, sizeof(expect), "%s/sub", dir);
-	assert_int_equal(mkdir(expect, 0700), 0);
-	if ((kc = kubeconfig_load(config, &err)) == NULL)
-		fail_msg("%s", err.msg);
-	assert_string_equal(kc->ca, PEM);
-	assert_string_equal(kc->cert, PEM "2");
-	assert_string_equal(kc->key, PEM "3");
-	(void)snprintf(expect, sizeof(expect), "%s/t", dir);
-	assert_string_equal(kc->token_file, expect);
-	kubeconfig_free(kc);
-	tmpdir_free(dir);
-}
-
-static void
 data_wins_over_files(void **state)
 {
 	struct kubeconfig *kc;
@@ -464,155 +409,6 @@ refuses_bad_data(void **state)
 	REFUSE(cases);
 }
 
-static void
-bad_files(void **state)
-{
-	struct k8s_err err = K8S_ERR_INIT;
-	char *dir = tmpdir_new(), fifo[512];
-
-	(void)state;
-	assert_null(kubeconfig_load("/nonexistent/config", &err));
-	unit_check_err(&err, K8S_ERR_CONFIG,
-	    "kubeconfig /nonexistent/config: "
-	    "No such file or directory");
-	assert_null(kubeconfig_load(dir, &err));
-	unit_check_err(&err, K8S_ERR_CONFIG, "not a regular file");
-	assert_null(kubeconfig_load(tmpdir_write(dir, "e", "", 0, 0600), &err));
-	unit_check_err(&err, K8S_ERR_CONFIG, "empty");
-	assert_null(
-	    kubeconfig_load(tmpdir_write(dir, "n", "a\0b", 3, 0600), &err));
-	unit_check_err(&err, K8S_ERR_CONFIG, "NUL");
-	/* One nobody writes to must not hold us up. */
-	(void)snprintf(fifo, sizeof(fifo), "%s/fifo", dir);
-	assert_int_equal(mkfifo(fifo, 0600), 0);
-	assert_null(kubeconfig_load(fifo, &err));
-	unit_check_err(&err, K8S_ERR_CONFIG, "not a regular file");
-	tmpdir_free(dir);
-}
-
-/* What goes to the log while a file of this mode is loaded. */
-static void
-load_logged(const char *dir, const char *text, mode_t mode, char *log,
-    size_t size)
-{
-	struct k8s_err err = K8S_ERR_INIT;
-	struct kubeconfig *kc;
-	FILE *f = tmpfile();
-	int saved = dup(2);
-	size_t n;
-
-	assert_non_null(f);
-	dup2(fileno(f), 2);
-	log_to_stderr(1);
-	kc = kubeconfig_load(
-	    tmpdir_write(dir, "config", text, strlen(text), mode), &err);
-	log_to_stderr(0);
-	dup2(saved, 2);
-	close(saved);
-	if (kc == NULL)
-		fail_msg("%s", err.msg);
-	kubeconfig_free(kc);
-	rewind(f);
-	n = fread(log, 1, size - 1, f);
-	log[n] = '\0';
-	fclose(f);
-}
-
-static void
-warns_in_the_log(void **state)
-{
-	char *dir = tmpdir_new(), log[2048];
-
-	(void)state;
-	load_logged(dir, CONFIG(SERVER, TOKEN), 0640, log, sizeof(log));
-	assert_string_equal(log, "");
-	load_logged(dir, CONFIG(SERVER, TOKEN), 0644, log, sizeof(log));
-	assert_non_null(strstr(log, "readable by everybody"));
-	load_logged(dir, CONFIG(SERVER, "    tokenFile: t\n"), 0644, log,
-	    sizeof(log));
-	assert_string_equal(log, "");
-	load_logged(dir,
-	    CONFIG(SERVER,
-		"    client-certificate-data: " PEM_DATA
-		"\n    client-key-data: " PEM_DATA "\n"),
-	    0604, log, sizeof(log));
-	assert_non_null(strstr(log, "readable by everybody"));
-	load_logged(dir,
-	    CONFIG(SERVER "    insecure-skip-tls-verify: true\n", TOKEN), 0600,
-	    log, sizeof(log));
-	assert_non_null(strstr(log, "insecure-skip-tls-verify"));
-	load_logged(dir, CONFIG("    server: http://k.example\n", TOKEN), 0600,
-	    log, sizeof(log));
-	assert_non_null(strstr(log, "is not https"));
-	assert_null(strstr(log, "abc"));
-	load_logged(dir, CONFIG("    server: http://127.0.0.1:80\n", TOKEN),
-	    0600, log, sizeof(log));
-	assert_string_equal(log, "");
-	tmpdir_free(dir);
-}
-
-static void
-reads_the_service_account(void **state)
-{
-	struct k8s_err err = K8S_ERR_INIT;
-	struct kubeconfig *kc;
-	char *dir = tmpdir_new(), expect[512];
-
-	(void)state;
-	assert_null(kubeconfig_in_cluster(dir, &err));
-	unit_check_err(&err, K8S_ERR_CONFIG, "service account's CA");
-	tmpdir_write(dir, "ca.crt", PEM, strlen(PEM), 0600);
-	assert_null(kubeconfig_in_cluster(dir, &err));
-	unit_check_err(&err, K8S_ERR_CONFIG, "service account's token");
-	tmpdir_write(dir, "token", "abc", 3, 0600);
-	memset(&err, 0, sizeof(err));
-	kc = kubeconfig_in_cluster(dir, &err);
-	assert_non_null(kc);
-	assert_int_equal(err.code, K8S_ERR_NONE);
-	assert_null(kc->namespace_);
-	assert_string_equal(kc->server, "https://kubernetes.default.svc");
-	assert_string_equal(kc->ca, PEM);
-	assert_null(kc->token);
-	(void)snprintf(expect, sizeof(expect), "%s/token", dir);
-	assert_string_equal(kc->token_file, expect);
-	kubeconfig_free(kc);
-	tmpdir_write(dir, "namespace", "ws\n", 3, 0600);
-	kc = kubeconfig_in_cluster(dir, &err);
-	assert_string_equal(kc->namespace_, "ws");
-	kubeconfig_free(kc);
-	tmpdir_free(dir);
-}
-
-static void
-base64(void **state)
-{
-	/* RFC 4648 section 10, and what is none. */
-	static const char *const pairs[][2] = {{"", ""}, {"f", "Zg=="},
-	    {"fo", "Zm8="}, {"foo", "Zm9v"}, {"foob", "Zm9vYg=="},
-	    {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"},
-	    {"\xff\xef\xbe", "/+++"}};
-	static const char *const bad[] = {"Z", "Zg", "Zg=", "Zg===", "=",
-	    "====", "Zg==Zg==", "Z===", "Zh==", "Zm9=", "Zm9v=", "Zm 9v",
-	    "Zm9_", "Zg==x", "Z=g="};
-	char out[64], *s;
-	size_t i, n;
-
-	(void)state;
-	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		s = b64_encode(pairs[i][0], strlen(pairs[i][0]));
-		assert_string_equal(s, pairs[i][1]);
-		assert_int_equal(b64_decode(s, out, &n), 0);
-		assert_int_equal(n, strlen(pairs[i][0]));
-		assert_memory_equal(out, pairs[i][0], n);
-		free(s);
-	}
-	assert_int_equal(b64_decode("Zm9v\r\nYmFy\n", out, &n), 0);
-	assert_memory_equal(out, "foobar", 6);
-	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		if (b64_decode(bad[i], out, &n) != -1)
-			fail_msg("accepted %s", bad[i]);
-}
-
 int
 main(void)
 {
@@ -626,13 +422,8 @@ main(void)
 	    cmocka_unit_test(refuses_a_broken_structure),
 	    cmocka_unit_test(refuses_bad_servers),
 	    cmocka_unit_test(bounds_hostile_yaml),
-	    cmocka_unit_test(files_beside_the_kubeconfig),
 	    cmocka_unit_test(data_wins_over_files),
 	    cmocka_unit_test(refuses_bad_data),
-	    cmocka_unit_test(bad_files),
-	    cmocka_unit_test(warns_in_the_log),
-	    cmocka_unit_test(reads_the_service_account),
-	    cmocka_unit_test(base64),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL) != 0;

@@ -97,7 +97,8 @@ gives_nothing_but_what_was_asked_for(void **state)
 	buf_consume(out, buf_len(out));
 
 	/* Not close-on-exec on purpose. */
-	fd = dup(0);
+	fd = fcntl(0, F_DUPFD, 50);
+	assert_int_equal(fd, 50);
 	sigemptyset(&usr1);
 	sigaddset(&usr1, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &usr1, NULL);

@@ -387,6 +387,7 @@ bounds_size_and_depth(void **state)
 	static const char front[] = "{\"status\":\"Success\",\"x\":";
 	struct k8s_err err = K8S_ERR_INIT;
 	int exit_code = 99;
+	size_t n;
 
 	(void)state;
 	memset(big, ' ', sizeof(big));
@@ -396,9 +397,17 @@ bounds_size_and_depth(void **state)
 	assert_int_equal(status_exec(big, STATUS_MAX + 1, &exit_code, &err),
 	    -1);
 	unit_check_err(&err, K8S_ERR_INVALID, "longer than 65536");
-	memset(big, '[', sizeof(big));
-	memcpy(big, front, sizeof(front) - 1);
-	assert_int_equal(status_exec(big, STATUS_MAX, &exit_code, &err), -1);
+	/* Well-formed, but nested too deeply. */
+	n = sizeof(front) - 1;
+	memcpy(big, front, n);
+	memset(big + n, '[', 60);
+	memset(big + n + 60, ']', 60);
+	big[n + 120] = '}';
+	assert_int_equal(status_exec(big, n + 121, &exit_code, &err), 0);
+	memset(big + n, '[', 70);
+	memset(big + n + 70, ']', 70);
+	big[n + 140] = '}';
+	assert_int_equal(status_exec(big, n + 141, &exit_code, &err), -1);
 	unit_check_err(&err, K8S_ERR_INVALID, "understood");
 }
 
