@@ -47,15 +47,21 @@ static const char prelude_find_shell[] =
 /*
  * The command runs in a child whose parent shells' own stderr is captured: a
  * shell that reports "Terminated" there tells a death by signal from a plain
- * exit 143. (dash and ash report all but INT and PIPE; bash also not TERM.)
- * The parents outlive ^C, which is for the command.
+ * exit 143. (All but INT and PIPE are reported.) The parents outlive ^C,
+ * which is for the command. bash as sh reports nothing unless told to be
+ * bash.
  */
+#define PRELUDE_CAPTURE                                       \
+	"exec 3>&1 4>&2\n"                                    \
+	"trap : INT QUIT\n"                                   \
+	"[ -z \"${BASH_VERSION-}\" ] || "                      \
+	"{ (set +o posix) 2>/dev/null && set +o posix; }\n"   \
+	"k_m=$(\n"                                            \
+	"exec 2>&1\n"                                         \
+	"trap : INT QUIT\n"
+
 static const char prelude_run[] =
-    "exec 3>&1 4>&2\n"
-    "trap : INT QUIT\n"
-    "k_m=$(\n"
-    "exec 2>&1\n"
-    "trap : INT QUIT\n"
+    PRELUDE_CAPTURE
     "( (k_run)\n"
     "exit $? )\n"
     "exit $?\n"
@@ -64,7 +70,8 @@ static const char prelude_run[] =
 
 /*
  * stdin as frames. The feeder stops when the command has ended: its pid is
- * the first line it writes. dd reads exactly what it is told to.
+ * the first line it writes. dd reads exactly what it is told to, and in the
+ * background, so that the feeder need not wait for the end of its frame.
  */
 static const char prelude_run_framed[] =
     "command -v dd >/dev/null || {\n"
@@ -73,21 +80,22 @@ static const char prelude_run_framed[] =
     "exit 255\n"
     "}\n"
     "k_feed() {\n"
-    "trap exit TERM\n"
+    "k_d=\n"
+    "trap 'kill $k_d; exit' TERM\n"
+    "exec 5<&0\n"
     "sh -c 'echo $PPID'\n"
     "while IFS= read -r k_n && [ \"$k_n\" -gt 0 ]; do\n"
-    "dd bs=\"$k_n\" count=1 iflag=fullblock 2>/dev/null || exit\n"
+    "dd bs=\"$k_n\" count=1 iflag=fullblock <&5 &\n"
+    "k_d=$!\n"
+    "wait $k_d || exit\n"
     "done\n"
     "}\n"
-    "exec 3>&1 4>&2\n"
-    "trap : INT QUIT\n"
-    "k_m=$(\n"
-    "exec 2>&1\n"
-    "trap : INT QUIT\n"
+    PRELUDE_CAPTURE
     "k_feed 2>/dev/null 3>&- 4>&- | {\n"
     "trap : INT QUIT\n"
     "IFS= read -r k_p\n"
-    "(k_run)\n"
+    "( (k_run)\n"
+    "exit $? )\n"
     "k_r=$?\n"
     "exec </dev/null\n"
     "kill \"$k_p\" 2>/dev/null\n"
@@ -195,13 +203,17 @@ prelude_build(const struct prelude *p, const char *const *env,
 	    prelude_add(b, "SSH_TTY=$(tty 2>/dev/null) && export SSH_TTY\n") ==
 		-1)
 		return -1;
-	/* The command first: the environment must not change its shell. */
-	if (prelude_add(b, "k_run() {\n") == -1)
+	/*
+	 * What a shell has to say about a variable is not about how the
+	 * command ended; and one that it does not let be set (UID in bash)
+	 * is left out, which it is "command" for.
+	 */
+	if (prelude_add(b, "k_run() {\nexec 2>/dev/null\n") == -1)
 		return -1;
 	for (; *env != NULL; env++) {
 		if ((n = prelude_name_len(*env)) == 0)
 			continue;
-		if (prelude_add(b, "export ") == -1 ||
+		if (prelude_add(b, "command export ") == -1 ||
 		    buf_put(b, *env, n + 1) == -1 ||
 		    prelude_quote(b, *env + n + 1) == -1 ||
 		    prelude_add(b, "\n") == -1)

@@ -404,7 +404,8 @@ relay_ended(void *arg, int exit_code, int http_refused,
 	r->result->exit_code = exit_code;
 	r->result->http_refused = http_refused;
 	r->result->err = *err;
-	for (i = 0; i < 2; i++)
+	/* After a cut the half of a marker is more likely ours than text. */
+	for (i = 0; i < 2 && exit_code != -1; i++)
 		prelude_scan_end(&r->out[i].scan, &relay_scan_handler,
 		    &r->out[i]);
 	loop_want(r->in_watch, 0);

@@ -160,14 +160,29 @@ session_exec(struct session *s, struct relay *relay, struct ws_client *client,
 	return relay_run(relay, client, &p, result, err);
 }
 
-/* Why there was no WebSocket, into err. */
+/*
+ * Whether more can be found out: the server refused, or took the exec and then
+ * said that it can't be done. A server that did not answer won't now.
+ */
+static int
+session_can_explain(const struct relay_result *r)
+{
+	if (r->client_gone || r->exit_code != -1)
+		return 0;
+	if (r->http_refused)
+		return r->err.code != K8S_ERR_TIMEOUT;
+	return r->err.code == K8S_ERR_API && !r->started;
+}
+
+/* Why the command never began, into r->err. */
 static void
-session_explain(const struct session *s, struct k8s_err *err)
+session_explain(const struct session *s, struct relay_result *r)
 {
 	__attribute__((cleanup(buf_freep))) struct buf *out = NULL;
 	const struct config *c = s->setup.config;
 	const char *const argv[] = { "k8shell-explain", c->namespace_, s->pod,
-		c->container != NULL ? c->container : "", err->msg, NULL };
+		c->container != NULL ? c->container : "",
+		r->http_refused ? "refused" : "failed", r->err.msg, NULL };
 	const char *const envp[] = { NULL };
 	const struct proc_run run = {
 		.path = EXPLAIN_PATH,
@@ -187,8 +202,8 @@ session_explain(const struct session *s, struct k8s_err *err)
 		log_error("%s", why.msg);
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
 	    (text = buf_string(out)) != NULL && *text != '\0')
-		k8s_err_set(err, (enum k8s_err_code)WEXITSTATUS(status), "%s",
-		    text);
+		k8s_err_set(&r->err,
+		    (enum k8s_err_code)WEXITSTATUS(status), "%s", text);
 }
 
 static int
@@ -266,8 +281,8 @@ main(int argc, char **argv)
 	    s.pod);
 	if (session_run(&s, &result, &err) == -1)
 		return session_complain(&s, &err);
-	if (result.http_refused && !result.client_gone)
-		session_explain(&s, &result.err);
+	if (session_can_explain(&result))
+		session_explain(&s, &result);
 	if (result.exit_code == -1 && !result.client_gone)
 		return session_complain(&s, &result.err);
 	setup_clear(&s.setup);

@@ -19,11 +19,14 @@
 /* Longest line: the INI parser cuts longer ones (its INI_MAX_LINE is 200). */
 #define CONFIG_LINE_MAX 198
 
-/* What the INI parser's calls of the handler share. */
+/* What the INI parser's calls of the reader and the handler share. */
 struct config_reader {
 	struct config *c;
+	const char *rest; /* of the text */
+	int line;	  /* under way, from 1 */
 	int seen_log_level;
 	char complaint[160]; /* the first one */
+	int complaint_line;
 };
 
 int
@@ -47,6 +50,13 @@ config_is_name(const char *s, size_t max)
 	return 1;
 }
 
+/* Namespaces and containers are one label of it: no dots (RFC 1123). */
+static int
+config_is_label(const char *s)
+{
+	return strchr(s, '.') == NULL && config_is_name(s, 63);
+}
+
 char *
 config_expand(const char *template, const char *user, struct k8s_err *err)
 {
@@ -66,7 +76,8 @@ config_expand(const char *template, const char *user, struct k8s_err *err)
 		} else if (p[0] == '%') {
 			k8s_err_set(err, K8S_ERR_CONFIG,
 			    "\"%s\": only %%u and %%%% can stand after a %%",
-			    template);
+			    log_escape(safe, sizeof(safe), template,
+				strlen(template)));
 			return NULL;
 		}
 		if (n > CONFIG_NAME_MAX - len) {
@@ -96,10 +107,12 @@ config_complain(struct config_reader *r, const char *what, const char *name)
 {
 	char safe[64];
 
-	if (r->complaint[0] == '\0')
+	if (r->complaint_line == 0) {
 		(void)snprintf(r->complaint, sizeof(r->complaint),
 		    "%s \"%s\"; see k8shell.conf(5)", what,
 		    log_escape(safe, sizeof(safe), name, strlen(name)));
+		r->complaint_line = r->line;
+	}
 	return 0;
 }
 
@@ -156,9 +169,9 @@ config_handler(void *arg, const char *section, const char *name,
 		return config_complain(r, "value too long for", name);
 	if (slot == &c->kubeconfig && *value != '/')
 		return config_complain(r, "not an absolute path:", value);
-	if (slot == &c->namespace_ && !config_is_name(value, 63))
+	if (slot == &c->namespace_ && !config_is_label(value))
 		return config_complain(r, "not a namespace:", value);
-	if (slot == &c->container && !config_is_name(value, 63))
+	if (slot == &c->container && !config_is_label(value))
 		return config_complain(r, "not a container:", value);
 	if ((*slot = strdup(value)) == NULL)
 		return config_complain(r, "out of memory at", name);
@@ -183,6 +196,31 @@ config_long_line(const char *text)
 	return 0;
 }
 
+/*
+ * fgets(3) for the INI parser, without the blanks at a line's start: to it
+ * they mean that the value of the line above goes on.
+ */
+static char *
+config_next_line(char *line, int size, void *arg)
+{
+	struct config_reader *r = arg;
+	size_t len;
+
+	if (*r->rest == '\0')
+		return NULL;
+	r->line++;
+	r->rest += strspn(r->rest, " \t\r\v\f");
+	len = strcspn(r->rest, "\n");
+	if (r->rest[len] == '\n')
+		len++;
+	if (len > (size_t)size - 1)
+		len = (size_t)size - 1;
+	memcpy(line, r->rest, len);
+	line[len] = '\0';
+	r->rest += len;
+	return line;
+}
+
 struct config *
 config_parse(const char *text, const char *origin, struct k8s_err *err)
 {
@@ -197,15 +235,17 @@ config_parse(const char *text, const char *origin, struct k8s_err *err)
 	}
 	c->log_level = LOGL_INFO;
 	r.c = c;
+	r.rest = text;
 	if ((line = config_long_line(text)) != 0) {
 		k8s_err_set(err, K8S_ERR_CONFIG,
 		    "%s line %d: longer than %d characters", origin, line,
 		    CONFIG_LINE_MAX);
 		return NULL;
 	}
-	if ((line = ini_parse_string(text, config_handler, &r)) != 0) {
+	line = ini_parse_stream(config_next_line, &r, config_handler, &r);
+	if (line != 0) {
 		k8s_err_set(err, K8S_ERR_CONFIG, "%s line %d: %s", origin, line,
-		    r.complaint[0] != '\0' ?
+		    r.complaint_line == line ?
 			r.complaint :
 			"not \"key = value\" nor \"[section]\"");
 		return NULL;

@@ -6,8 +6,8 @@
 #include "lib/kube/ws.h"
 
 int
-explain_refusal(const struct kubeconfig *kc, const struct cred *cred,
-    const struct exec_params *params, struct k8s_err *err)
+explain_exec(const struct kubeconfig *kc, const struct cred *cred,
+    const struct exec_params *params, int refused, struct k8s_err *err)
 {
 	__attribute__((cleanup(buf_freep))) struct buf *path = NULL;
 	__attribute__((cleanup(api_freep))) struct api *a = NULL;
@@ -20,9 +20,10 @@ explain_refusal(const struct kubeconfig *kc, const struct cred *cred,
 		*err = why;
 		return -1;
 	}
-	if (api_refusal(a, (const char *)buf_data(path), &why) == -1)
+	if (refused &&
+	    api_refusal(a, (const char *)buf_data(path), &why) == -1)
 		*err = why;
-	else
+	else if (refused)
 		/* All is well but what we offered, or it is well again. */
 		k8s_err_prefix(err,
 		    "no WebSocket of v5 or v4.channel.k8s.io can be had there, "

@@ -8,13 +8,13 @@
 #include "lib/kube/kubeconfig.h"
 
 /*
- * Why the API server refused an exec, in one line. libwebsockets keeps the
- * body of such an answer to itself, so the server is asked again, with a
- * request that can't start anything, and then what it knows of the pod. err
- * holds what the WebSocket said; it stays where nothing better is found.
- * Blocks up to 2 * API_TIMEOUT_MS. Always -1.
+ * Why an exec never began, in one line. err holds what is known so far and
+ * stays where nothing better is found. refused: there was no WebSocket;
+ * libwebsockets keeps the answer's body to itself, so the server is asked
+ * again, with a request that can't start anything. Then what it says of the
+ * pod. Blocks up to 2 * API_TIMEOUT_MS. Always -1.
  */
-int explain_refusal(const struct kubeconfig *kc, const struct cred *cred,
-    const struct exec_params *params, struct k8s_err *err);
+int explain_exec(const struct kubeconfig *kc, const struct cred *cred,
+    const struct exec_params *params, int refused, struct k8s_err *err);
 
 #endif

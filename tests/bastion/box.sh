@@ -15,7 +15,7 @@
 # mount -n: otherwise mount makes /run/mount, on the host's side.
 
 PATH=$PATH:/usr/sbin:/sbin
-BOX_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export BOX_PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 say()
 {

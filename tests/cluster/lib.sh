@@ -47,7 +47,7 @@ cluster_lock()
 	exec 9>"$K8SHELL_CACHE/lock"
 	flock -n 9 || {
 		say "waiting for another up or down"
-		flock 9
+		flock -w 1800 9 || die "it takes too long"
 	}
 }
 
@@ -83,7 +83,7 @@ chroot_run()
 		root=$1
 		shift
 		exec env -i HOME=/root TERM=dumb LC_ALL=C.UTF-8 \
-		    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		    PATH="$BOX_PATH" \
 		    ${http_proxy:+http_proxy="$http_proxy"} \
 		    DEBIAN_FRONTEND=noninteractive \
 		    chroot "$root" "$@"' sh "$root" "$@"

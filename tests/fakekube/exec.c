@@ -187,7 +187,7 @@ session_orphan(struct session *s)
 {
 	if (!s->cmd->tty)
 		fd_close(&s->proc.in);
-	conn_finish(s->conn, false);
+	conn_finish(s->conn, s->closed);
 	if (s->exited)
 		return;
 	session_log(s, "orphan");

@@ -28,3 +28,7 @@ tests_fakekube_fakekube_SOURCES = \
 	tests/fakekube/websocket.c
 tests_fakekube_fakekube_CFLAGS = $(AM_CFLAGS) $(OPENSSL_CFLAGS)
 tests_fakekube_fakekube_LDADD = $(OPENSSL_LIBS)
+
+dist_check_SCRIPTS += tests/fakekube/selftest.py
+TESTS += tests/fakekube/selftest.py
+EXTRA_DIST += tests/fakekube/README.md tests/fakekube/selftest.conf

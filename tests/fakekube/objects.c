@@ -94,7 +94,8 @@ pod_container_status(struct text *t, const struct pod *pod, const char *name)
 static void
 pod_body(struct text *t, const struct pod *pod)
 {
-	static char *const main_only[] = {"main"};
+	static char main_name[] = "main";
+	static char *const main_only[] = {main_name};
 	char *const *names = pod->ncontainers > 0 ? pod->containers : main_only;
 	size_t i, n = pod->ncontainers > 0 ? pod->ncontainers : 1;
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += tests/unit/exchange.h tests/unit/envprobe.c \
-	tests/unit/envprobe.h
+	tests/unit/envprobe.h tests/unit/shells.h
 if HAVE_CMOCKA
 UNIT_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS) $(INIH_CFLAGS) $(CMOCKA_CFLAGS)
 UNIT_CORE = lib/core/libcore.a $(INIH_LIBS) $(CMOCKA_LIBS)
@@ -12,7 +12,9 @@ UNIT_TESTS = \
 	tests/unit/test_config \
 	tests/unit/test_exec \
 	tests/unit/test_loop \
-	tests/unit/test_nbio
+	tests/unit/test_nbio \
+	tests/unit/test_prelude \
+	tests/unit/test_prelude_scan
 check_PROGRAMS += $(UNIT_TESTS)
 TESTS += $(UNIT_TESTS)
 tests_unit_test_channel_SOURCES = tests/unit/test_channel.c
@@ -42,4 +44,11 @@ tests_unit_test_loop_LDADD = $(UNIT_CORE)
 tests_unit_test_nbio_SOURCES = tests/unit/test_nbio.c
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
+tests_unit_test_prelude_SOURCES = tests/unit/test_prelude.c helpers/prelude.c
+tests_unit_test_prelude_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_prelude_LDADD = $(UNIT_KUBE) -lutil
+tests_unit_test_prelude_scan_SOURCES = tests/unit/test_prelude_scan.c \
+	helpers/prelude.c
+tests_unit_test_prelude_scan_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_prelude_scan_LDADD = $(UNIT_CORE)
 endif

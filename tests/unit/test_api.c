@@ -265,9 +265,10 @@ says_why_it_cannot_connect(void **state)
 	    "can't be resolved: check "
 	    "server in f");
 	result_free(&res);
-	/* curl's other protocols. */
-	get(&res, "file:///etc/passwd", NULL, 0, NULL, NULL);
+	/* curl's other protocols; '#' takes the path off. */
+	get(&res, "file:///etc/passwd#", NULL, 0, NULL, NULL);
 	assert_int_equal(res.r, -1);
+	unit_check_err(&res.err, K8S_ERR_SYSTEM, "not supported");
 	assert_int_equal(buf_len(res.body), 0);
 	result_free(&res);
 }

@@ -19,7 +19,7 @@ reads_everything(void **state)
 				   "  [workspace]\n"
 				   "namespace=team-a ; where\n"
 				   "pod : %u-dev.a%%\n"
-				   "container = dev\n"
+				   "\tcontainer = dev\n"
 				   "[log]\nlevel = debug\n";
 	struct k8s_err err = K8S_ERR_INIT;
 	struct config *c = config_parse(text, "f", &err);
@@ -95,8 +95,7 @@ names_what_is_wrong(void **state)
 		"line 3: set twice: \"level\""},
 	    {WORKSPACE "pod = b\n", "line 4: set twice: \"pod\""},
 	    {WORKSPACE "[workspace]\npod = b\n", "line 5: set twice: \"pod\""},
-	    {"[workspace]\nnamespace = a\n b\n",
-		"line 3: set twice: \"namespace\""},
+	    {"[workspace]\nnamespace = a\n b\n", "line 3: not \"key = value\""},
 	    {"[workspace]\npod =\n", "line 2: no value for \"pod\""},
 	    {"[workspace]\npod = ; c\n", "line 2: no value for \"pod\""},
 	    {"[workspace]\nnamespace = Ws\n",

@@ -88,7 +88,7 @@ gives_nothing_but_what_was_asked_for(void **state)
 	const char *argv[] = {"env", NULL};
 	struct proc_run run = {"/usr/bin/env", argv, no_env, 10000, 4096, 512};
 	sigset_t usr1;
-	int status, fd;
+	int status, fd, saved, p[2];
 
 	(void)state;
 	assert_int_equal(setenv("SECRET", "x", 1), 0);
@@ -96,7 +96,10 @@ gives_nothing_but_what_was_asked_for(void **state)
 	assert_string_equal(buf_string(out), "A=1\n");
 	buf_consume(out, buf_len(out));
 
-	/* Not close-on-exec on purpose. */
+	/* A stdin that is another, and one not close-on-exec. */
+	assert_int_equal(pipe(p), 0);
+	saved = dup(0);
+	dup2(p[0], 0);
 	fd = fcntl(0, F_DUPFD, 50);
 	assert_int_equal(fd, 50);
 	sigemptyset(&usr1);
@@ -113,6 +116,10 @@ gives_nothing_but_what_was_asked_for(void **state)
 	    0);
 	signal(SIGPIPE, SIG_DFL);
 	sigprocmask(SIG_UNBLOCK, &usr1, NULL);
+	dup2(saved, 0);
+	close(saved);
+	close(p[0]);
+	close(p[1]);
 	close(fd);
 	assert_string_equal(buf_string(out),
 	    "0\n1\n2\n/dev/null\n"
