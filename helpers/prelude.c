@@ -54,51 +54,59 @@ static const char prelude_find_shell[] =
 #define PRELUDE_CAPTURE                                       \
 	"exec 3>&1 4>&2\n"                                    \
 	"trap : INT QUIT\n"                                   \
-	"[ -z \"${BASH_VERSION-}\" ] || "                      \
+	"[ -z \"${BASH_VERSION-}\" ] || "                     \
 	"{ (set +o posix) 2>/dev/null && set +o posix; }\n"   \
 	"k_m=$(\n"                                            \
 	"exec 2>&1\n"                                         \
 	"trap : INT QUIT\n"
+#define PRELUDE_CHILD          \
+	"( trap : INT QUIT\n"  \
+	"(k_run)\n"            \
+	"exit $? )\n"
 
 static const char prelude_run[] =
     PRELUDE_CAPTURE
-    "( (k_run)\n"
-    "exit $? )\n"
+    PRELUDE_CHILD
     "exit $?\n"
     ")\n"
     "k_r=$?\n";
 
 /*
- * stdin as frames. The feeder stops when the command has ended: its pid is
- * the first line it writes. dd reads exactly what it is told to, and in the
- * background, so that the feeder need not wait for the end of its frame.
+ * An exec must not end while stdin is on its way: servers then reset the
+ * connection, and the exit status and the last output are lost with it
+ * (seen with Kubernetes 1.20), or they hang. So after "end" what is left of
+ * stdin is read, up to the end that we send.
  */
-static const char prelude_run_framed[] =
+static const char prelude_drain[] =
+    "cat >/dev/null 2>&1 || while IFS= read -r k_l; do :; done\n";
+
+/*
+ * stdin as frames: dd reads exactly what it is told to, all of it before it
+ * writes. Once the command does not read any more, frames are dropped; if it
+ * is dd that failed, that is said.
+ */
+static const char prelude_feed_head[] =
     "command -v dd >/dev/null || {\n"
     "echo 'k8shell: this cluster cannot close stdin, and there is no dd here"
     " to do it: use a newer Kubernetes (1.30) or an image with dd' >&2\n"
     "exit 255\n"
     "}\n"
     "k_feed() {\n"
-    "k_d=\n"
-    "trap 'kill $k_d; exit' TERM\n"
-    "exec 5<&0\n"
-    "sh -c 'echo $PPID'\n"
     "while IFS= read -r k_n && [ \"$k_n\" -gt 0 ]; do\n"
-    "dd bs=\"$k_n\" count=1 iflag=fullblock <&5 &\n"
-    "k_d=$!\n"
-    "wait $k_d || exit\n"
+    "dd bs=\"$k_n\" count=1 iflag=fullblock 2>/dev/null || {\n"
+    "[ $? = 141 ] || ";
+static const char prelude_feed_tail[] =
+    "exec >/dev/null\n"
+    "}\n"
     "done\n"
     "}\n"
     PRELUDE_CAPTURE
-    "k_feed 2>/dev/null 3>&- 4>&- | {\n"
+    "k_feed 2>/dev/null | {\n"
     "trap : INT QUIT\n"
-    "IFS= read -r k_p\n"
-    "( (k_run)\n"
-    "exit $? )\n"
+    PRELUDE_CHILD
     "k_r=$?\n"
-    "exec </dev/null\n"
-    "kill \"$k_p\" 2>/dev/null\n"
+    "exec </dev/null\n";
+static const char prelude_feed_end[] =
     "exit $k_r\n"
     "}\n"
     "exit $?\n"
@@ -172,15 +180,31 @@ prelude_name_len(const char *entry)
 	return entry[i] == '=' ? i : 0;
 }
 
-/* "printf RS NONCE : WORD RS", WORD being a shell word. */
+/* "printf RS NONCE : WORD RS", WORD being a shell word, to stream fd. */
 static int
-prelude_say(const struct prelude *p, struct buf *b, const char *word)
+prelude_say(const struct prelude *p, struct buf *b, const char *word,
+    const char *fd)
 {
 	if (prelude_add(b, "printf '\\036%s:%s\\036' ") == -1 ||
 	    prelude_add(b, p->nonce) == -1 || prelude_add(b, " ") == -1 ||
-	    prelude_add(b, word) == -1)
+	    prelude_add(b, word) == -1 || prelude_add(b, " >&") == -1 ||
+	    prelude_add(b, fd) == -1)
 		return -1;
-	return prelude_add(b, p->tty ? "\n" : " >&2\n");
+	return prelude_add(b, "\n");
+}
+
+/* Runs k_run, which has been defined; leaves its status in k_r. */
+static int
+prelude_build_run(const struct prelude *p, int framed, struct buf *b)
+{
+	if (!framed)
+		return prelude_add(b, prelude_run);
+	if (prelude_add(b, prelude_feed_head) == -1 ||
+	    prelude_say(p, b, "lost", "4") == -1 ||
+	    prelude_add(b, prelude_feed_tail) == -1 ||
+	    prelude_say(p, b, "end", "4") == -1)
+		return -1;
+	return prelude_add(b, prelude_feed_end);
 }
 
 static int
@@ -195,7 +219,7 @@ prelude_build(const struct prelude *p, const char *const *env,
 	    prelude_add(b, "[ -z \"$k_t\" ] || stty \"$k_t\"\n"
 		"unset k_t\n") == -1)
 		return -1;
-	if (prelude_say(p, b, "start") == -1)
+	if (prelude_say(p, b, "start", p->tty ? "1" : "2") == -1)
 		return -1;
 	if (prelude_add(b, prelude_find_shell) == -1)
 		return -1;
@@ -230,11 +254,18 @@ prelude_build(const struct prelude *p, const char *const *env,
 	}
 	if (prelude_add(b, " >&3 2>&4 3>&- 4>&-\n}\n") == -1)
 		return -1;
-	if (prelude_add(b, framed ? prelude_run_framed : prelude_run) == -1)
+	if (prelude_build_run(p, framed, b) == -1)
 		return -1;
-	if (prelude_add(b, "if [ -n \"$k_m\" ] && [ $k_r -gt 128 ]; then\n") == -1 ||
-	    prelude_say(p, b, "$((k_r - 128))") == -1 ||
-	    prelude_add(b, "fi\nexit $k_r\n") == -1)
+	if (prelude_add(b, "if [ -n \"$k_m\" ] && [ $k_r -gt 128 ]; then\n") ==
+		-1 ||
+	    prelude_say(p, b, "$((k_r - 128))", p->tty ? "1" : "2") == -1 ||
+	    prelude_add(b, "fi\n") == -1)
+		return -1;
+	if (!p->tty && !framed &&
+	    (prelude_say(p, b, "end", "2") == -1 ||
+		prelude_add(b, prelude_drain) == -1))
+		return -1;
+	if (prelude_add(b, "exit $k_r\n") == -1)
 		return -1;
 	/* The loader's end of script. */
 	if (prelude_add(b, p->nonce) == -1)

@@ -15,6 +15,8 @@
  *	ready	the terminal is raw: the script can be sent (tty only)
  *	start	stdin belongs to the command from now on
  *	1..64	the command died of this signal (after its last output)
+ *	end	the command has ended; stdin is to end now (not with a tty)
+ *	lost	stdin could not be passed on: the command got less
  *
  * on stderr, or with a terminal on the one output there is.
  */

@@ -68,10 +68,12 @@ struct relay {
 	int ready;   /* the script may be sent */
 	int started; /* the user's stdin may flow */
 	int in_eof;
+	int command_ended; /* nobody over there reads stdin any more */
 	int ended;
 };
 
 static void relay_pump(struct relay *r);
+static void relay_stop_stdin(struct relay *r);
 
 static void
 relay_check_done(struct relay *r)
@@ -197,6 +199,14 @@ relay_out_word(void *arg, const char *word)
 		r->started = r->result->started = 1;
 		loop_want(r->timer_watch, 0);
 		relay_pump(r);
+	} else if (strcmp(word, "end") == 0) {
+		r->command_ended = 1;
+		relay_stop_stdin(r);
+	} else if (strcmp(word, "lost") == 0) {
+		if (!r->command_ended)
+			relay_abort(r, K8S_ERR_SYSTEM,
+			    "dd failed in the container: the command did not "
+			    "get all of its stdin");
 	} else {
 		n = strtol(word, &end, 10);
 		if (*end == '\0' && n > 0 && n < NSIG)
@@ -346,6 +356,17 @@ relay_pump(struct relay *r)
 	else
 		loop_want(r->in_watch,
 		    n == -1 && errno == EAGAIN ? EPOLLIN : 0);
+}
+
+/* What is not sent yet need not be: the container waits for the end only. */
+static void
+relay_stop_stdin(struct relay *r)
+{
+	if (r->exec == NULL || r->in_eof)
+		return;
+	buf_consume(r->ahead, buf_len(r->ahead));
+	relay_in_ended(r);
+	relay_pump(r);
 }
 
 static void
@@ -555,7 +576,7 @@ relay_reset(struct relay *r, struct ws_client *client,
 	buf_consume(r->ahead, buf_len(r->ahead));
 	r->head[0] = '\0';
 	r->framed = r->can_close = r->ready = r->started = r->end_sent = 0;
-	r->in_eof = r->ended = 0;
+	r->in_eof = r->command_ended = r->ended = 0;
 	for (i = 0; i < 2; i++)
 		prelude_scan_init(&r->out[i].scan, r->prelude.nonce);
 }

@@ -46,7 +46,8 @@ def main():
         # The child sets the size itself: before ssh asks for it.
         set_size(0, 33, 111)
         os.execvp("ssh", ["ssh", "-tt", "-F", config, host])
-    banner = expect(fd, rb"[#$] $", "a prompt")
+    # ash also asks for the position of the cursor.
+    banner = expect(fd, rb"[#$] (\x1b\[6n)?$", "a prompt")
     for ours in (b"k8s_", b"\x1e", b"stty raw"):
         if ours in banner:
             sys.exit(f"something of ours is on the screen: {banner!r}")

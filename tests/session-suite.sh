@@ -58,15 +58,22 @@ signals() {
 }
 
 streams() {
+	local i
 	is "$1: stdout and stderr apart" "out/err" \
 	    "$(s "$1" 'echo out; echo err >&2' 2>"$tmp/err" </dev/null)/$(
 		cat "$tmp/err")"
 	is "$1: stdin ends" x "$(echo x | s "$1" cat)"
 	is "$1: empty stdin ends" 0 "$(s "$1" 'wc -c' </dev/null | tr -d ' ')"
 	is "$1: nothing of ours in the output" "" "$(s "$1" true 2>&1)"
+	is "$1: nor in that of a failure" "" "$(s "$1" 'exit 1' 2>&1)"
 	is "$1: no stdin needed" fine "$(s -n "$1" echo fine)"
-	is "$1: a command that ignores its stdin ends" fine \
-	    "$(head -c 3000000 /dev/zero | s "$1" echo fine)"
+	# Ends with stdin on its way: no status and no output may be lost.
+	for i in 1 2 3 4 5; do
+		is "$1: a command that ignores its stdin ($i)" "fine
+3" "$(
+		    head -c 3000000 /dev/zero | s "$1" 'echo fine; exit 3' 2>&1
+		    echo $?)"
+	done
 	is "$1: a stdin that never ends does not hold the command" fine \
 	    "$(s "$1" echo fine <>"$tmp/fifo")"
 	is "$1: bytes arrive as they are" \

@@ -3,8 +3,11 @@
 
 #include <fcntl.h>
 #include <libwebsockets.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "lib/core/log.h"
 #include "lib/kube/tls.h"
@@ -13,6 +16,9 @@ _Static_assert(LWS_PRE <= WS_HEADROOM, "libwebsockets needs more headroom");
 
 /* Read at once: two TLS records. Also holds our request with its token. */
 #define WS_IO_SIZE (32 * 1024 + CRED_TOKEN_MAX)
+
+/* Bytes of stdin that go somewhere even if nobody reads: a pty's buffer. */
+#define WS_SWALLOWED 4000
 
 /* Largest header of an answer, bytes. */
 #define WS_ANSWER_MAX 16384
@@ -41,6 +47,8 @@ struct ws {
 	int opened, closing, reading, ping_due;
 	int starting; /* within ws_open(): no handler is called */
 	int heard;     /* something came since the last ping */
+	/* Bytes sent: so far, before the last ping, before its pong. */
+	unsigned long long sent, sent_at_ping, sent_at_pong;
 	int close_code; /* as told by the peer; 0 not yet */
 	struct k8s_err why;
 };
@@ -128,6 +136,28 @@ ws_kill(struct ws *w)
 	lws_set_timeout(w->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
 }
 
+/*
+ * Whether silence means that the peer is gone. A server handles what it gets
+ * in order: one that is blocked, writing our stdin to a command that does not
+ * read, answers no ping, and that may last for hours. So a pong is due only
+ * if there is no more behind the last one than any pipe or terminal takes in;
+ * otherwise the kernel's word counts, that the other side still acknowledges
+ * TCP segments.
+ */
+static int
+ws_is_dead(const struct ws *w)
+{
+	struct tcp_info ti;
+	socklen_t len = sizeof(ti);
+
+	if (w->sent - w->sent_at_pong <= WS_SWALLOWED)
+		return 1;
+	if (getsockopt(lws_get_socket_fd(w->wsi), IPPROTO_TCP, TCP_INFO, &ti,
+		&len) == -1)
+		return 1;
+	return ti.tcpi_last_ack_recv > WS_PING_INTERVAL_MS;
+}
+
 static void
 ws_timer(lws_sorted_usec_list_t *sul)
 {
@@ -140,22 +170,19 @@ ws_timer(lws_sorted_usec_list_t *sul)
 		ws_kill(w);
 		return;
 	}
-	if (w->reading) {
-		/* The pong to the last ping counts as something heard. */
-		if (!w->heard && !w->ping_due) {
-			k8s_err_set(&w->why, K8S_ERR_DISCONNECT,
-			    "no sign of life from %s for %d s",
-			    w->client->kc->server,
-			    WS_PING_INTERVAL_MS / 1000);
-			ws_kill(w);
-			return;
-		}
+	if (!w->reading) {
+		/* Nothing could be heard: start afresh when it can. */
+		w->heard = 1;
+	} else if (!w->heard && ws_is_dead(w)) {
+		k8s_err_set(&w->why, K8S_ERR_DISCONNECT,
+		    "no sign of life from %s for %d s", w->client->kc->server,
+		    WS_PING_INTERVAL_MS / 1000);
+		ws_kill(w);
+		return;
+	} else {
 		w->heard = 0;
 		w->ping_due = 1;
 		lws_callback_on_writable(w->wsi);
-	} else {
-		/* Nothing could be heard: start afresh when it can. */
-		w->heard = 1;
 	}
 	lws_sul_schedule(w->client->lws, 0, &w->timer, ws_timer,
 	    (lws_usec_t)WS_PING_INTERVAL_MS * LWS_US_PER_MS);
@@ -196,6 +223,7 @@ ws_writable(struct ws *w)
 	if (w->ping_due) {
 		/* One write a callback; the caller's turn comes next. */
 		w->ping_due = 0;
+		w->sent_at_ping = w->sent;
 		if (lws_write(w->wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0)
 			return -1;
 		lws_callback_on_writable(w->wsi);
@@ -246,6 +274,7 @@ ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
 		return 0;
 	case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
 		w->heard = 1;
+		w->sent_at_pong = w->sent_at_ping;
 		return 0;
 	case LWS_CALLBACK_CLIENT_RECEIVE:
 		w->heard = 1;
@@ -454,6 +483,7 @@ ws_send(struct ws *w, unsigned char *p, size_t len)
 		ws_kill(w);
 		return -1;
 	}
+	w->sent += len;
 	return 0;
 }
 

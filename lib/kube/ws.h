@@ -22,7 +22,10 @@
 /* From connect to 101, milliseconds. */
 #define WS_OPEN_TIMEOUT_MS 30000
 
-/* A ping this often; without any byte from the peer for twice that: dead. */
+/*
+ * A ping this often. The peer is dead that long after a ping without a byte
+ * from it (while it may be busy with what was sent: without an ACK).
+ */
 #define WS_PING_INTERVAL_MS 30000
 
 struct ws_client; /* one API server, one credential, the process's loop */

@@ -52,6 +52,15 @@ works() {
 	is "$1: nothing on stderr" "" "$(cat "$tmp/err")"
 }
 
+# What takes a minute runs beside the rest. A server that is silent is dead; one
+# that is blocked because a command does not read its stdin is not.
+timeout 200 ssh -F "$K8SHELL_SSH_CONFIG" stall 'echo begin; sleep 300' \
+    >"$tmp/stall.out" 2>"$tmp/stall.err" </dev/null &
+stall=$!
+head -c 10000000 /dev/zero | timeout 200 ssh -F "$K8SHELL_SSH_CONFIG" fine \
+    'sleep 70; echo alive' >"$tmp/blocked.out" 2>"$tmp/blocked.err" &
+blocked=$!
+
 works fine
 fails nope '*no pod nope in namespace ws*'
 fails two '*no container main*one, two*'
@@ -143,6 +152,15 @@ unreachable "expired token" '*401*'
 context no-such-context
 unreachable "no such context" '*no-such-context*'
 context fakekube
+
+wait "$stall"
+is "stall: exit 255" 255 $?
+like "stall: says why" '*no sign of life*' "$(cat "$tmp/stall.err")"
+is "stall: what came before it" begin "$(cat "$tmp/stall.out")"
+wait "$blocked"
+is "a blocked stdin is no dead peer: exit 0" 0 $?
+is "a blocked stdin is no dead peer: output" alive "$(cat "$tmp/blocked.out")"
+is "a blocked stdin is no dead peer: stderr" "" "$(cat "$tmp/blocked.err")"
 
 inside mv /etc/k8shell/kubeconfig /etc/k8shell/kubeconfig.away
 unreachable "no kubeconfig" '*/etc/k8shell/kubeconfig: No such file*'
