@@ -17,29 +17,6 @@ RELEASE=bookworm
 BULK=$K8SHELL_CACHE/run
 VETH=k8shell0
 
-# What of the file packages is not installed, one per line. A line of it is
-# one package or "a | b", of which either will do.
-packages_missing()
-{
-	local line p ok
-	while IFS= read -r line; do
-		ok=
-		for p in ${line//|/ }; do
-			[ "$(dpkg-query -Wf '${db:Status-Status}' "$p" \
-			    2>/dev/null)" = installed ] && ok=1
-		done
-		[ -n "$ok" ] || printf '%s\n' "${line%% *}"
-	done <"$here/packages"
-}
-
-need_packages()
-{
-	local missing
-	missing=$(packages_missing | tr '\n' ' ')
-	[ -z "$missing" ] ||
-	    die "packages missing: apt-get install $missing"
-}
-
 # Up and down one at a time. The lock is the cache's: the state goes away.
 cluster_lock()
 {
