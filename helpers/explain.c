@@ -7,6 +7,7 @@
  *
  * It has no privilege of its own; it inherits the group of k8shell-session.
  */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -25,6 +26,7 @@ main(int argc, char **argv)
 	int refused;
 
 	proc_sane_fds();
+	(void)signal(SIGCHLD, SIG_DFL);
 	log_init("k8shell-explain");
 	if (argc != 6)
 		k8s_err_set(&err, K8S_ERR_INVALID,

@@ -15,8 +15,8 @@
  * goes through the cooked terminal; its echo is dropped before "start".
  */
 static const char prelude_loader_tty[] =
-    "k_t=$(stty -g 2>/dev/null)&&stty raw -echo;"
-    "printf '\\036%s:ready\\036' ";
+    "k_t=$(stty -g 2>/dev/null)&&stty raw -echo&&k_l=ready||k_l=cooked;"
+    "printf '\\036%%s:%%s\\036' %s $k_l;";
 
 /* %s twice is the nonce. A connection cut in the middle runs nothing. */
 static const char prelude_loader[] =
@@ -31,7 +31,8 @@ static const char prelude_loader[] =
 static const char prelude_find_shell[] =
     "k_u=$(id -u 2>/dev/null) k_n= k_h= k_w=\n"
     "if [ -r /etc/passwd ]; then\n"
-    "while IFS=: read -r k_a k_b k_c k_d k_e k_f k_g; do\n"
+    "while IFS=: read -r k_a k_b k_c k_d k_e k_f k_g ||\n"
+    "[ -n \"$k_a\" ]; do\n"
     "[ \"$k_c\" = \"$k_u\" ] || continue\n"
     "k_n=$k_a k_h=$k_f k_w=$k_g\n"
     "break\n"
@@ -118,7 +119,7 @@ prelude_init(struct prelude *p, int tty, struct k8s_err *err)
 {
 	unsigned char raw[PRELUDE_NONCE_LEN / 2];
 	char load[sizeof(prelude_loader) + PRELUDE_NONCE_LEN];
-	size_t i;
+	size_t i, len = 0;
 
 	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
 		return k8s_err_errno(err, "random numbers");
@@ -127,10 +128,9 @@ prelude_init(struct prelude *p, int tty, struct k8s_err *err)
 	p->tty = tty;
 	(void)snprintf(load, sizeof(load), prelude_loader, p->nonce);
 	if (tty)
-		(void)snprintf(p->loader, sizeof(p->loader), "%s%s;%s",
-		    prelude_loader_tty, p->nonce, load);
-	else
-		(void)snprintf(p->loader, sizeof(p->loader), "%s", load);
+		len = (size_t)snprintf(p->loader, sizeof(p->loader),
+		    prelude_loader_tty, p->nonce);
+	(void)snprintf(p->loader + len, sizeof(p->loader) - len, "%s", load);
 	p->argv[0] = "/bin/sh";
 	p->argv[1] = "-c";
 	p->argv[2] = p->loader;
@@ -280,6 +280,21 @@ prelude_script(const struct prelude *p, const char *const *env,
 	if (prelude_build(p, env, command, framed, b) == -1)
 		return k8s_err_errno(err, "command and environment");
 	return 0;
+}
+
+int
+prelude_fits_cooked(const struct buf *script)
+{
+	const unsigned char *p = buf_data(script);
+	size_t i, line = 0, len = buf_len(script);
+
+	for (i = 0; i < len; i++) {
+		line = p[i] == '\n' ? 0 : line + 1;
+		if (line > PRELUDE_COOKED_MAX || p[i] == 0x7f ||
+		    (p[i] < ' ' && p[i] != '\n' && p[i] != '\t'))
+			return 0;
+	}
+	return 1;
 }
 
 void

@@ -13,6 +13,8 @@
  * The script and its loader say, as RS NONCE ":" WORD RS (RS is octal 036):
  *
  *	ready	the terminal is raw: the script can be sent (tty only)
+ *	cooked	the same without stty in the image: the terminal takes no
+ *		line over PRELUDE_COOKED_MAX and no control character
  *	start	stdin belongs to the command from now on
  *	1..64	the command died of this signal (after its last output)
  *	end	the command has ended; stdin is to end now (not with a tty)
@@ -33,6 +35,9 @@
 
 #define PRELUDE_NONCE_LEN 32
 
+/* Longest line of a terminal in canonical mode is 4095 (termios(3)). */
+#define PRELUDE_COOKED_MAX 4000
+
 struct prelude {
 	char nonce[PRELUDE_NONCE_LEN + 1]; /* random, lower-case hex */
 	char loader[512];
@@ -51,6 +56,9 @@ int prelude_init(struct prelude *p, int tty, struct k8s_err *err);
  */
 int prelude_script(const struct prelude *p, const char *const *env,
     const char *command, int framed, struct buf *b, struct k8s_err *err);
+
+/* Whether a script can go through a terminal that is not raw. */
+int prelude_fits_cooked(const struct buf *script);
 
 /* Finds the words in the output; pure, untrusted input. */
 struct prelude_scan {

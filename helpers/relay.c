@@ -192,7 +192,12 @@ relay_out_word(void *arg, const char *word)
 	char *end;
 	long n;
 
-	if (strcmp(word, "ready") == 0) {
+	if (strcmp(word, "cooked") == 0 && !prelude_fits_cooked(r->pending)) {
+		relay_abort(r, K8S_ERR_LIMIT,
+		    "there is no stty in the image, and without it the command "
+		    "or environment is too long or odd for a terminal: try "
+		    "ssh -T");
+	} else if (strcmp(word, "ready") == 0 || strcmp(word, "cooked") == 0) {
 		r->ready = 1;
 		relay_pump(r);
 	} else if (strcmp(word, "start") == 0) {
@@ -426,9 +431,10 @@ relay_ended(void *arg, int exit_code, int http_refused,
 	r->result->http_refused = http_refused;
 	r->result->err = *err;
 	/* After a cut the half of a marker is more likely ours than text. */
-	for (i = 0; i < 2 && exit_code != -1; i++)
-		prelude_scan_end(&r->out[i].scan, &relay_scan_handler,
-		    &r->out[i]);
+	for (i = 0; i < 2; i++)
+		if (exit_code != -1 || r->out[i].scan.matched == 1)
+			prelude_scan_end(&r->out[i].scan, &relay_scan_handler,
+			    &r->out[i]);
 	loop_want(r->in_watch, 0);
 	loop_want(r->timer_watch, 0);
 	relay_check_done(r);

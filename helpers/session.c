@@ -206,14 +206,20 @@ session_explain(const struct session *s, struct relay_result *r)
 		    (enum k8s_err_code)WEXITSTATUS(status), "%s", text);
 }
 
+static void
+session_free_loop(struct loop **l)
+{
+	loop_free(*l);
+}
+
 static int
 session_run(struct session *s, struct relay_result *result,
     struct k8s_err *err)
 {
+	__attribute__((cleanup(session_free_loop))) struct loop *loop = NULL;
 	__attribute__((cleanup(ws_client_freep))) struct ws_client *client =
 	    NULL;
 	__attribute__((cleanup(relay_freep))) struct relay *relay = NULL;
-	static struct loop *loop; /* needed until the process ends */
 
 	if ((loop = loop_new(err)) == NULL ||
 	    (client = ws_client_new(loop, s->setup.kc, &s->setup.cred, err)) ==
@@ -244,9 +250,11 @@ session_complain(const struct session *s, struct k8s_err *err)
 
 /* Ends as the command did, or as we were told: sshd reports exit-signal. */
 static int
-session_die(int sig)
+session_die(struct session *s, int sig)
 {
 	sigset_t set;
+
+	setup_clear(&s->setup);
 
 	(void)signal(sig, SIG_DFL);
 	(void)sigemptyset(&set);
@@ -256,12 +264,25 @@ session_die(int sig)
 	return 128 + sig; /* one that does not kill */
 }
 
+/* Wipes the credentials, however main() ends. */
+static void
+session_clear(struct session *s)
+{
+	setup_clear(&s->setup);
+	free(s->user);
+	free(s->pod);
+	free(s->env);
+	if (s->words != NULL)
+		free(s->words[0]);
+	free(s->words);
+}
+
 int
 main(int argc, char **argv)
 {
 	const struct rlimit no_core = { 0, 0 };
 	struct relay_result result = { .exit_code = -1 };
-	struct session s = { 0 };
+	__attribute__((cleanup(session_clear))) struct session s = { 0 };
 	struct k8s_err err = K8S_ERR_INIT;
 
 	proc_sane_fds();
@@ -269,6 +290,7 @@ main(int argc, char **argv)
 	(void)setrlimit(RLIMIT_CORE, &no_core);
 	(void)prctl(PR_SET_DUMPABLE, 0);
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL); /* or children reap themselves */
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		(void)printf("%s\n", PACKAGE_STRING);
 		return 0;
@@ -285,10 +307,9 @@ main(int argc, char **argv)
 		session_explain(&s, &result);
 	if (result.exit_code == -1 && !result.client_gone)
 		return session_complain(&s, &result.err);
-	setup_clear(&s.setup);
 	if (result.caught != 0) {
 		log_info("user %s: ended by signal %d", s.user, result.caught);
-		return session_die(result.caught);
+		return session_die(&s, result.caught);
 	}
 	if (result.client_gone) {
 		log_info("user %s: the client is gone", s.user);
@@ -296,7 +317,8 @@ main(int argc, char **argv)
 	}
 	log_info("user %s: exit status %d%s", s.user, result.exit_code,
 	    result.signal != 0 ? " (signal)" : "");
-	if (result.signal != 0)
-		return session_die(result.signal);
+	/* Only the server's word counts; which signal is told by the script. */
+	if (result.signal != 0 && result.exit_code == 128 + result.signal)
+		return session_die(&s, result.signal);
 	return result.exit_code;
 }

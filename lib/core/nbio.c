@@ -13,7 +13,7 @@ nbio_open(struct nbio *io, int fd, int write, struct k8s_err *err)
 {
 	char path[64];
 	struct stat st;
-	int own;
+	int own, flags;
 
 	*io = (struct nbio) { .fd = fd, .flags = -1 };
 	if (fstat(fd, &st) == -1) {
@@ -23,6 +23,19 @@ nbio_open(struct nbio *io, int fd, int write, struct k8s_err *err)
 	if (S_ISSOCK(st.st_mode)) {
 		io->is_sock = 1;
 		return 0;
+	}
+	/*
+	 * Opening it anew is done with our rights, which may be more than its
+	 * holder's (setgid): only what he could do with it already.
+	 */
+	if ((flags = fcntl(fd, F_GETFL)) == -1)
+		return k8s_err_errno(err, "descriptor %d", fd);
+	if ((flags & O_PATH) != 0 ||
+	    (flags & O_ACCMODE) == (write ? O_RDONLY : O_WRONLY)) {
+		io->fd = -1;
+		return k8s_err_set(err, K8S_ERR_INVALID,
+		    "descriptor %d is not open for %s", fd,
+		    write ? "writing" : "reading");
 	}
 	/* Files are always ready, and keep the offset that others share. */
 	if (S_ISREG(st.st_mode) || S_ISDIR(st.st_mode))

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -123,10 +124,20 @@ static _Noreturn void
 child_exec(const struct proc_run *run, int out, int err, int report,
     pid_t parent)
 {
+	gid_t gid = getegid();
 	struct sigaction sa;
 	sigset_t none;
 	int null, sig;
 
+	/*
+	 * Of a setgid helper's child the group is the real one too: a shell
+	 * would drop it otherwise, and be open to its user then. The rest is
+	 * not to be the user's choice either. It has to come first: a change
+	 * of credentials, and exec with two groups, undo the next step.
+	 */
+	if (setresgid(gid, gid, gid) == -1 || chdir("/") == -1)
+		_exit(126);
+	(void)umask(077);
 	/* A plugin must not outlive a helper that was killed. */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) == -1 || getppid() != parent)
 		_exit(126);

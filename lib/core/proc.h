@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one place where programs are started: absolute path, the environment
- * given and nothing else, no shell, no descriptor but 0, 1 and 2.
+ * given and nothing else, no shell, no descriptor but 0, 1 and 2, in /, umask
+ * 077, and with the effective group as the real one, so that a user can look
+ * into no child of a setgid helper.
  */
 #ifndef K8SHELL_PROC_H
 #define K8SHELL_PROC_H

@@ -24,8 +24,8 @@ struct cred {
 };
 
 /*
- * Fills *c, which the caller clears with cred_clear(). A failed plugin's
- * stderr goes to the log (it may say what to do), never to the user.
+ * Fills *c, which the caller clears with cred_clear(). What a failed plugin
+ * wrote to stderr goes nowhere: it may hold a secret.
  */
 int cred_get(const struct kubeconfig *kc, struct cred *c, struct k8s_err *err);
 

@@ -53,6 +53,8 @@ tls_add_authorities(SSL_CTX *ctx, const char *pem, size_t len,
 	X509 *x;
 	int n = 0, ok = 1;
 
+	/* Each is a trust anchor, an intermediate too, as for kubectl. */
+	(void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
 	if (bio == NULL)
 		return tls_error(err, "certificate-authority");
 	while (ok && (x = PEM_read_bio_X509(bio, NULL, NULL, NULL)) != NULL) {
