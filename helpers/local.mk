@@ -14,7 +14,7 @@ helpers_k8shell_session_SOURCES = \
 helpers_k8shell_session_CPPFLAGS = $(HELPER_CPPFLAGS)
 helpers_k8shell_session_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)
 # Without libcurl, see helpers/explain.c.
-helpers_k8shell_session_LDADD = $(HELPER_LDADD) $(LWS_LIBS) $(JSON_LIBS) \
+helpers_k8shell_session_LDADD = $(HELPER_LDADD) $(JSON_LIBS) \
 	$(OPENSSL_LIBS) $(YAML_LIBS) $(INIH_LIBS)
 
 k8shelllibexec_PROGRAMS += helpers/k8shell-explain

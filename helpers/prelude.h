@@ -4,9 +4,8 @@
  * client's environment, finds the login shell of the container's user and
  * runs it, and the few words it says to us in the output.
  *
- * Kubernetes writes the command of an exec into its audit log, and
- * libwebsockets 4.1 cuts a request line at 2048 bytes. So the exec itself
- * only starts "sh -c LOADER", and the loader reads the script from stdin up
+ * Kubernetes writes the command of an exec into its audit log, environment
+ * and all, and limits the size of a request. So the exec itself only starts "sh -c LOADER", and the loader reads the script from stdin up
  * to a line that is the nonce. read is one byte at a time on a pipe or a
  * terminal, so nothing behind that line is swallowed.
  *

@@ -20,9 +20,9 @@
 
 /*
  * Output that the reader has not taken. Reading from the API server stops at
- * the first byte kept, so this holds what libwebsockets had in hand then.
+ * the first byte kept, so this holds what had been read then.
  */
-#define RELAY_OUT_MAX (1024 * 1024)
+#define RELAY_OUT_MAX (256 * 1024)
 
 /* One frame of stdin where the connection can't close it. */
 #define RELAY_FRAME_MAX (1024 * 1024)
@@ -54,7 +54,6 @@ struct relay {
 	sigset_t old_mask;
 
 	/* Of the run. */
-	struct ws_client *client;
 	struct exec *exec; /* NULL once ended */
 	const struct relay_params *params;
 	struct relay_result *result;
@@ -82,7 +81,7 @@ relay_check_done(struct relay *r)
 	    (r->result->client_gone ||
 		(buf_len(r->out[0].queue) == 0 &&
 		    buf_len(r->out[1].queue) == 0)))
-		ws_client_stop(r->client);
+		loop_stop(r->loop);
 }
 
 /* Ends the exec; relay_ended() follows. */
@@ -568,14 +567,12 @@ relay_new(struct loop *loop, int tty, struct k8s_err *err)
 }
 
 static void
-relay_reset(struct relay *r, struct ws_client *client,
-    const struct relay_params *params, struct relay_result *result)
+relay_reset(struct relay *r, const struct relay_params *params, struct relay_result *result)
 {
 	size_t i;
 
 	memset(result, 0, sizeof(*result));
 	result->exit_code = -1;
-	r->client = client;
 	r->params = params;
 	r->result = result;
 	buf_consume(r->pending, buf_len(r->pending));
@@ -594,7 +591,7 @@ relay_run(struct relay *r, struct ws_client *client,
 {
 	struct exec_params exec = params->exec;
 
-	relay_reset(r, client, params, result);
+	relay_reset(r, params, result);
 	if (prelude_init(&r->prelude, r->tty, err) == -1)
 		return -1;
 	exec.tty = r->tty;
@@ -605,7 +602,7 @@ relay_run(struct relay *r, struct ws_client *client,
 	r->exec = exec_start(client, &exec, &relay_exec_handler, r, err);
 	if (r->exec == NULL)
 		return -1;
-	return ws_client_run(client, err);
+	return loop_run(r->loop, err);
 }
 
 void

@@ -24,7 +24,7 @@ struct relay_result {
 	int signal;	  /* the command died of it (exit_code is 128+n) */
 	int caught;	  /* we were told to end by this signal, or 0 */
 	int client_gone;  /* nobody is there to read a message */
-	int http_refused; /* see exec_handler.ended */
+	int http_refused; /* there was no WebSocket */
 	int started;	  /* stdin may have been used up: no second try */
 	struct k8s_err err;
 };

@@ -161,17 +161,25 @@ session_exec(struct session *s, struct relay *relay, struct ws_client *client,
 }
 
 /*
- * Whether more can be found out: the server refused, or took the exec and then
- * said that it can't be done. A server that did not answer won't now.
+ * Whether more can be found out than the server said: what is with the pod, or
+ * how the server can't be reached. One that did not answer won't now.
  */
 static int
 session_can_explain(const struct relay_result *r)
 {
-	if (r->client_gone || r->exit_code != -1)
+	if (r->client_gone || r->exit_code != -1 || r->started)
 		return 0;
-	if (r->http_refused)
-		return r->err.code != K8S_ERR_TIMEOUT;
-	return r->err.code == K8S_ERR_API && !r->started;
+	switch (r->err.code) {
+	case K8S_ERR_API:
+	case K8S_ERR_NOT_FOUND:
+	case K8S_ERR_CONNECT:
+	case K8S_ERR_TLS:
+		return 1;
+	case K8S_ERR_DISCONNECT:
+		return r->http_refused;
+	default:
+		return 0;
+	}
 }
 
 /* Why the command never began, into r->err. */
@@ -180,9 +188,10 @@ session_explain(const struct session *s, struct relay_result *r)
 {
 	__attribute__((cleanup(buf_freep))) struct buf *out = NULL;
 	const struct config *c = s->setup.config;
+	char code[16];
 	const char *const argv[] = { "k8shell-explain", c->namespace_, s->pod,
 		c->container != NULL ? c->container : "",
-		r->http_refused ? "refused" : "failed", r->err.msg, NULL };
+		code, r->err.msg, NULL };
 	const char *const envp[] = { NULL };
 	const struct proc_run run = {
 		.path = EXPLAIN_PATH,
@@ -196,6 +205,7 @@ session_explain(const struct session *s, struct relay_result *r)
 	const char *text;
 	int status;
 
+	(void)snprintf(code, sizeof(code), "%d", (int)r->err.code);
 	if ((out = buf_new(K8S_ERR_MAX)) == NULL)
 		return;
 	if (proc_run(&run, out, NULL, &status, &why) == -1)

@@ -12,7 +12,7 @@
 struct loop {
 	int epfd;
 	struct loop_io *dead; /* deleted during this dispatch */
-	int dispatching;
+	int dispatching, stopped;
 };
 
 struct loop_io {
@@ -50,12 +50,6 @@ loop_free(struct loop *l)
 		return;
 	(void)close(l->epfd);
 	free(l);
-}
-
-int
-loop_fd(const struct loop *l)
-{
-	return l->epfd;
 }
 
 static int
@@ -135,16 +129,16 @@ loop_del(struct loop_io *io)
 	io->l->dead = io;
 }
 
-void
-loop_dispatch(struct loop *l)
+int
+loop_dispatch(struct loop *l, int timeout_ms)
 {
 	struct epoll_event ev[LOOP_BATCH];
 	struct loop_io *io;
 	uint32_t events;
 	int i, n;
 
-	if ((n = epoll_wait(l->epfd, ev, LOOP_BATCH, 0)) == -1)
-		return;
+	if ((n = epoll_wait(l->epfd, ev, LOOP_BATCH, timeout_ms)) == -1)
+		return errno == EINTR ? 0 : -1;
 	l->dispatching = 1;
 	for (i = 0; i < n; i++) {
 		io = ev[i].data.ptr;
@@ -158,4 +152,21 @@ loop_dispatch(struct loop *l)
 		l->dead = io->next_dead;
 		free(io);
 	}
+	return 0;
+}
+
+int
+loop_run(struct loop *l, struct k8s_err *err)
+{
+	l->stopped = 0;
+	while (!l->stopped)
+		if (loop_dispatch(l, -1) == -1)
+			return k8s_err_errno(err, "epoll_wait");
+	return 0;
+}
+
+void
+loop_stop(struct loop *l)
+{
+	l->stopped = 1;
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Readiness of descriptors through one epoll descriptor, which can itself be
- * waited for in another library's loop (lib/kube/client.h does that).
- * Level-triggered; single-threaded.
+ * The event loop: readiness of descriptors, by epoll, level-triggered.
+ * Single-threaded. Time comes from timerfds, signals from signalfds.
  */
 #ifndef K8SHELL_LOOP_H
 #define K8SHELL_LOOP_H
@@ -22,9 +21,6 @@ typedef void loop_cb(void *arg, uint32_t events);
 struct loop *loop_new(struct k8s_err *err);
 void loop_free(struct loop *l);
 
-/* Readable when loop_dispatch() has something to do. Owned by the loop. */
-int loop_fd(const struct loop *l);
-
 /*
  * Watches fd (borrowed, it must stay open until loop_del()). A descriptor that
  * epoll can't watch because it is always ready (a file, /dev/null) counts as
@@ -42,7 +38,14 @@ void loop_want(struct loop_io *io, uint32_t events);
 /* Ends the watch and frees io. Safe within any callback. NULL is fine. */
 void loop_del(struct loop_io *io);
 
-/* Calls the callbacks of what is ready now; does not wait. */
-void loop_dispatch(struct loop *l);
+/*
+ * Waits up to timeout_ms (-1: for ever) and calls the callbacks of what is
+ * ready. -1 with errno if waiting fails.
+ */
+int loop_dispatch(struct loop *l, int timeout_ms);
+
+/* Dispatches until a callback calls loop_stop(). */
+int loop_run(struct loop *l, struct k8s_err *err);
+void loop_stop(struct loop *l);
 
 #endif

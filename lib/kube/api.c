@@ -30,7 +30,6 @@ struct api {
 	char problem[CURL_ERROR_SIZE];
 	/* of the request that runs */
 	struct buf *body;
-	size_t body_len;
 	int too_large;
 };
 
@@ -452,7 +451,6 @@ api_get(struct api *a, const char *path, struct buf *body, int *http_code,
 	a->body = got;
 	e = perform(a, path);
 	a->body = NULL;
-	a->body_len = buf_len(got);
 	if (a->too_large)
 		return k8s_err_set(err, K8S_ERR_LIMIT,
 		    "%s: an answer of more "
@@ -472,53 +470,4 @@ api_get(struct api *a, const char *path, struct buf *body, int *http_code,
 		    "bytes is too large",
 		    a->kc->server, buf_len(got));
 	return 0;
-}
-
-/* The request's own headers and those of RFC 6455 section 4.1. */
-static struct curl_slist *
-upgrade_headers(struct api *a)
-{
-	static const char *const more[] = {"Connection: Upgrade",
-	    "Upgrade: websocket", "Sec-WebSocket-Version: 13",
-	    "Sec-WebSocket-Key: azhzaGVsbC1zc2hkLWFza3M=",
-	    "Sec-WebSocket-Protocol: none.k8shell"};
-	struct curl_slist *all = NULL, *l, *from = a->headers;
-	size_t i = 0;
-
-	while (from != NULL || i < sizeof(more) / sizeof(more[0])) {
-		l = curl_slist_append(all, from != NULL ? from->data : more[i]);
-		if (l == NULL) {
-			wipe_list(all);
-			return NULL;
-		}
-		all = l;
-		if (from != NULL)
-			from = from->next;
-		else
-			i++;
-	}
-	return all;
-}
-
-int
-api_refusal(struct api *a, const char *path, struct k8s_err *err)
-{
-	struct buf *got __attribute__((cleanup(buf_freep))) = NULL;
-	struct curl_slist *headers;
-	struct k8s_err why;
-	int code, r;
-
-	if ((got = buf_new(API_BODY_MAX)) == NULL ||
-	    (headers = upgrade_headers(a)) == NULL)
-		return k8s_err_errno(err, "%s", a->kc->server);
-	(void)curl_easy_setopt(a->curl, CURLOPT_HTTPHEADER, headers);
-	r = api_get(a, path, got, &code, &why);
-	(void)curl_easy_setopt(a->curl, CURLOPT_HTTPHEADER, a->headers);
-	wipe_list(headers);
-	/* No server knows that subprotocol: 403 and no body, measured. */
-	if (r == 0 || (code == 403 && a->body_len == 0))
-		return 0;
-	if (err != NULL)
-		*err = why;
-	return -1;
 }

@@ -32,12 +32,4 @@ void api_freep(struct api **a);
 int api_get(struct api *a, const char *path, struct buf *body, int *http_code,
     struct k8s_err *err);
 
-/*
- * Why the server refuses to upgrade path to a WebSocket. Asks for the upgrade
- * offering a subprotocol that no server has: it passes through the same checks
- * as a real one, and can't start anything. 0 if the server found nothing
- * wrong but the subprotocol; else -1 and the refusal.
- */
-int api_refusal(struct api *a, const char *path, struct k8s_err *err);
-
 #endif

@@ -24,8 +24,10 @@ struct exec {
 	int close_wanted;	/* stdin has ended, not yet said */
 	int size_wanted;	/* size is newer than what was sent */
 	struct exec_size size;
-	size_t stdin_len;	/* bytes of out under way, 0: out is free */
+	size_t stdin_len;	/* bytes of out to be sent */
+	int sending;		/* out or small belongs to ws */
 	struct k8s_err why;	/* why we gave up, if we did */
+	unsigned char small[WS_HEADROOM + 64];
 	unsigned char out[WS_HEADROOM + EXEC_MESSAGE_MAX];
 };
 
@@ -93,6 +95,8 @@ exec_data(void *arg, const unsigned char *p, size_t len, int first)
 
 	if (channel_reader_feed(x->reader, p, len, first, &why) == -1)
 		exec_abort(x, &why);
+	else if (channel_reader_has_status(x->reader))
+		ws_close_within(x->ws);
 }
 
 /* One message a call: the size first, then stdin, then its end. */
@@ -101,44 +105,37 @@ exec_writable(void *arg)
 {
 	struct exec *x = arg;
 	unsigned char *p = x->out + WS_HEADROOM;
-	unsigned char small[WS_HEADROOM + 64];
-	size_t len;
-	int n;
+	size_t len = 0;
 
+	x->sending = 0;
 	if (x->size_wanted) {
 		x->size_wanted = 0;
-		n = snprintf((char *)small + WS_HEADROOM,
-		    sizeof(small) - WS_HEADROOM,
+		p = x->small + WS_HEADROOM;
+		len = (size_t)snprintf((char *)p,
+		    sizeof(x->small) - WS_HEADROOM,
 		    "%c{\"Width\":%u,\"Height\":%u}", EXEC_RESIZE,
 		    x->size.cols, x->size.rows);
-		(void)ws_send(x->ws, small + WS_HEADROOM, (size_t)n);
-		if (x->stdin_len > 0 || x->close_wanted)
-			ws_want_write(x->ws);
-		return;
-	}
-	if (x->stdin_len > 0) {
-		len = x->stdin_len;
-		x->stdin_len = 0;
+	} else if (x->stdin_len > 0) {
 		p[0] = EXEC_STDIN;
-		if (ws_send(x->ws, p, 1 + len) == -1)
-			return;
-		if (x->close_wanted)
-			ws_want_write(x->ws);
-		else
-			x->h->stdin_ready(x->arg);
-		return;
-	}
-	if (x->close_wanted) {
+		len = 1 + x->stdin_len;
+		x->stdin_len = 0;
+	} else if (x->close_wanted) {
 		x->close_wanted = 0;
 		p[0] = EXEC_CLOSE;
 		p[1] = EXEC_STDIN;
-		(void)ws_send(x->ws, p, 2);
+		len = 2;
+	} else {
+		x->h->stdin_ready(x->arg);
+		return;
 	}
+	/* The next turn comes when it is on its way. */
+	x->sending = 1;
+	ws_send(x->ws, p, len);
+	ws_want_write(x->ws);
 }
 
 static void
-exec_closed(void *arg, int http_code, int close_code,
-    const struct k8s_err *why)
+exec_closed(void *arg, int close_code, const struct k8s_err *why)
 {
 	struct exec *x = arg;
 	struct k8s_err err = K8S_ERR_INIT;
@@ -148,8 +145,6 @@ exec_closed(void *arg, int http_code, int close_code,
 		err = x->why;
 	} else if (!x->opened) {
 		err = *why;
-		if (http_code != 0)
-			k8s_err_prefix(&err, "HTTP status %d", http_code);
 	} else if (channel_reader_has_status(x->reader)) {
 		/* A status is the last word, however the rest went. */
 		if (channel_reader_result(x->reader, &exit_code, &err) == -1)
@@ -211,7 +206,7 @@ exec_start(struct ws_client *c, const struct exec_params *params,
 unsigned char *
 exec_stdin_buf(struct exec *x)
 {
-	if (x->stdin_len > 0 || x->close_wanted)
+	if (x->stdin_len > 0 || x->close_wanted || x->sending)
 		return NULL;
 	return x->out + WS_HEADROOM + 1;
 }

@@ -53,8 +53,7 @@ struct exec_handler {
 	/*
 	 * The end, once; exec is gone afterwards. exit_code is 0..255 if the
 	 * command ended by itself, else -1 and err says why not.
-	 * http_refused: there was no WebSocket; explain_refusal() may know
-	 * more.
+	 * http_refused: there was no WebSocket.
 	 */
 	void (*ended)(void *arg, int exit_code, int http_refused,
 	    const struct k8s_err *err);

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-KUBE_CFLAGS = $(CURL_CFLAGS) $(JSON_CFLAGS) $(LWS_CFLAGS) $(OPENSSL_CFLAGS) \
-	$(YAML_CFLAGS)
-KUBE_LIBS = $(CURL_LIBS) $(JSON_LIBS) $(LWS_LIBS) $(OPENSSL_LIBS) $(YAML_LIBS)
+KUBE_CFLAGS = $(CURL_CFLAGS) $(JSON_CFLAGS) $(OPENSSL_CFLAGS) $(YAML_CFLAGS)
+KUBE_LIBS = $(CURL_LIBS) $(JSON_LIBS) $(OPENSSL_LIBS) $(YAML_LIBS)
 
 noinst_LIBRARIES += lib/kube/libkube.a
 lib_kube_libkube_a_SOURCES = \
@@ -10,7 +9,6 @@ lib_kube_libkube_a_SOURCES = \
 	lib/kube/channel.c lib/kube/channel.h \
 	lib/kube/cred.c lib/kube/cred.h \
 	lib/kube/exec.c lib/kube/exec.h \
-	lib/kube/explain.c lib/kube/explain.h \
 	lib/kube/kfile.c lib/kube/kfile.h \
 	lib/kube/kjson.c lib/kube/kjson.h \
 	lib/kube/kubeconfig.c lib/kube/kubeconfig.h \
@@ -20,5 +18,7 @@ lib_kube_libkube_a_SOURCES = \
 	lib/kube/status.c lib/kube/status.h \
 	lib/kube/tls.c lib/kube/tls.h \
 	lib/kube/url.c lib/kube/url.h \
-	lib/kube/ws.c lib/kube/ws.h
+	lib/kube/ws.c lib/kube/ws.h \
+	lib/kube/wsframe.c lib/kube/wsframe.h \
+	lib/kube/wshttp.c lib/kube/wshttp.h
 lib_kube_libkube_a_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)

@@ -239,6 +239,7 @@ pod_explain(struct api *a, const char *ns, const char *pod,
 	struct buf *body __attribute__((cleanup(buf_freep))) = NULL;
 	static const char front[] = "/api/v1/namespaces/", middle[] = "/pods/";
 	char shown_ns[64], shown_pod[256];
+	struct k8s_err failed;
 	const char *p;
 	int code;
 
@@ -250,10 +251,17 @@ pod_explain(struct api *a, const char *ns, const char *pod,
 	    url_escape(path, pod, strlen(pod)) == -1 ||
 	    (p = buf_string(path)) == NULL)
 		return -1;
-	/* Why this request failed is of no interest: what is known stays. */
-	if (api_get(a, p, body, &code, NULL) == 0)
+	if (api_get(a, p, body, &code, &failed) == 0)
 		return pod_judge((const char *)buf_data(body), buf_len(body),
 		    container, why);
+	/*
+	 * A server that can't be reached: the same in better words. Why else
+	 * this request failed is of no interest, and what is known stays.
+	 */
+	if (code == 0 &&
+	    (why->code == K8S_ERR_CONNECT || why->code == K8S_ERR_TLS ||
+		why->code == K8S_ERR_DISCONNECT))
+		*why = failed;
 	if (code != 404)
 		return -1;
 	status_line(shown_ns, sizeof(shown_ns), ns, strlen(ns));

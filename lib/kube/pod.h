@@ -9,7 +9,8 @@
  * Why an exec into this pod failed or would fail, in one line: it does not
  * exist, is pending (with the reason: image pull, unschedulable), completed,
  * being deleted, has no such container (names those it has). Always -1;
- * why says what is known already and is kept where the pod looks healthy.
+ * why says what is known already and is kept where the pod looks healthy. If
+ * that is that the server can't be reached, it becomes libcurl's account.
  * container may be NULL. Used after a failed exec only: a healthy one costs
  * no extra request.
  */

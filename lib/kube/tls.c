@@ -122,21 +122,18 @@ tls_free_name(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
 	free(ptr);
 }
 
-/*
- * The WebSocket library sets SNI from the Host header, which is wrong for
- * addresses and with tls-server-name: put it right before the ClientHello.
- */
-static void
-tls_set_sni(const SSL *ssl, int where, int ret)
+SSL *
+tls_client_new(SSL_CTX *ctx)
 {
-	SSL *s = (SSL *)(uintptr_t)ssl;
-	char *name;
+	char *name = SSL_CTX_get_ex_data(ctx, tls_name_index);
+	SSL *ssl = SSL_new(ctx);
 
-	(void)ret;
-	if ((where & SSL_CB_HANDSHAKE_START) == 0 || SSL_is_server(s))
-		return;
-	name = SSL_CTX_get_ex_data(SSL_get_SSL_CTX(s), tls_name_index);
-	(void)SSL_set_tlsext_host_name(s, tls_is_address(name) ? NULL : name);
+	if (ssl != NULL && !tls_is_address(name) &&
+	    SSL_set_tlsext_host_name(ssl, name) != 1) {
+		SSL_free(ssl);
+		return NULL;
+	}
+	return ssl;
 }
 
 static int
@@ -158,7 +155,9 @@ tls_setup(SSL_CTX *ctx, const struct kubeconfig *kc, const struct cred *cred,
 
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
 		return tls_error(err, "TLS");
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
+		SSL_MODE_ENABLE_PARTIAL_WRITE |
+		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 	if (kc->insecure) {
@@ -190,7 +189,6 @@ tls_setup(SSL_CTX *ctx, const struct kubeconfig *kc, const struct cred *cred,
 		free(copy);
 		return tls_error(err, "TLS");
 	}
-	SSL_CTX_set_info_callback(ctx, tls_set_sni);
 	return 0;
 }
 

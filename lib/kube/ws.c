@@ -1,148 +1,564 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/kube/ws.h"
 
-#include <fcntl.h>
-#include <libwebsockets.h>
+#include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
 
-#include "lib/core/log.h"
+#include "lib/core/buf.h"
+#include "lib/kube/status.h"
 #include "lib/kube/tls.h"
+#include "lib/kube/wshttp.h"
 
-_Static_assert(LWS_PRE <= WS_HEADROOM, "libwebsockets needs more headroom");
-
-/* Read at once: two TLS records. Also holds our request with its token. */
-#define WS_IO_SIZE (32 * 1024 + CRED_TOKEN_MAX)
+/* Read at once, and at most between two looks at everything else. */
+#define WS_READ_SIZE  (32 * 1024)
+#define WS_READ_TURNS 8
 
 /* Bytes of stdin that go somewhere even if nobody reads: a pty's buffer. */
 #define WS_SWALLOWED 4000
 
-/* Largest header of an answer, bytes. */
-#define WS_ANSWER_MAX 16384
+/* Pings, pongs and closes under way; a peer that pings faster is cut. */
+#define WS_CONTROL_MAX 4096
 
 struct ws_client {
-	struct lws_context *lws;
-	struct lws_protocols protocols[3];
 	struct loop *loop;
 	const struct kubeconfig *kc;
 	const struct cred *cred;
-	SSL_CTX *tls;
+	SSL_CTX *tls; /* NULL: http, for tests and kubectl proxy */
 	char *host;   /* without brackets */
 	char *target; /* host[:port] as in the URL: the Host header */
 	char *prefix; /* of the path, "" for none */
-	int port;
-	int stopped, ending;
+	char port[8];
+};
+
+/* RFC 6455's states, with those before the handshake and after a refusal. */
+enum ws_state {
+	WS_CONNECTING, /* TCP */
+	WS_SECURING,   /* TLS */
+	WS_ANSWER,     /* request sent or on its way, waiting for the head */
+	WS_REFUSAL,    /* the body of an answer that is no 101 */
+	WS_OPEN,
+	WS_CLOSED, /* nothing goes any more, closed() is due */
 };
 
 struct ws {
 	struct ws_client *client;
-	struct lws *wsi;
 	const struct ws_handler *h;
 	void *arg;
-	lws_sorted_usec_list_t timer; /* opening: the deadline; then pings */
-	char protocol[64];
-	int opened, closing, reading, ping_due;
-	int starting; /* within ws_open(): no handler is called */
-	int heard;     /* something came since the last ping */
+	enum ws_state state;
+	struct addrinfo *addresses, *next; /* still to be tried */
+	int fd, timerfd;
+	struct loop_io *io, *timer;
+	SSL *ssl;
+	char key[WSHTTP_KEY_SIZE];
+	char *path;
+	const char *protocols;
+	struct wshttp_answer answer;
+	struct buf *in;	 /* of the handshake */
+	struct buf *out; /* the request, then control frames */
+	unsigned char *message; /* the caller's, framed; what is left of it */
+	size_t message_len;
+	int message_begun; /* part of it is sent: nothing may come between */
+	struct wsframe_reader frames;
+	int want_write; /* the caller wants writable() */
+	int stuck;	/* the socket takes no more for now */
+	int unread;	/* OpenSSL may hold bytes that epoll can't see */
+	int reading, heard, was_open;
+	int last_word; /* ws_close_within() was called */
+	int close_code; /* as told by the peer; 0 not yet */
 	/* Bytes sent: so far, before the last ping, before its pong. */
 	unsigned long long sent, sent_at_ping, sent_at_pong;
-	int close_code; /* as told by the peer; 0 not yet */
 	struct k8s_err why;
 };
 
-static void
-ws_lws_log(int level, const char *line)
-{
-	/* Its errors and warnings only: below them it shows headers. */
-	log_debug("libwebsockets (%d): %s", level, line);
-}
+static void ws_event(void *arg, uint32_t events);
+static int ws_connect_next(struct ws *w);
 
-/* Splits scheme://host[:port][/prefix], which kubeconfig_load() checked. */
-static int
-ws_split_server(struct ws_client *c, int *use_tls, struct k8s_err *err)
-{
-	const char *p = c->kc->server, *authority, *slash, *end, *colon;
-	size_t len;
-
-	*use_tls = strncmp(p, "https://", 8) == 0;
-	authority = p + (*use_tls ? 8 : 7);
-	len = strcspn(authority, "/");
-	slash = authority + len;
-	c->port = *use_tls ? 443 : 80;
-	if (*authority == '[') {
-		authority++;
-		if ((end = memchr(authority, ']', len - 1)) == NULL)
-			return k8s_err_set(err, K8S_ERR_CONFIG,
-			    "%s: server %s: no ']'", c->kc->origin,
-			    c->kc->server);
-		colon = end[1] == ':' ? end + 1 : NULL;
-	} else {
-		colon = memchr(authority, ':', len);
-		end = colon != NULL ? colon : slash;
-	}
-	if (colon != NULL) {
-		c->port = 0;
-		for (p = colon + 1; p < slash; p++) {
-			if (*p < '0' || *p > '9' || c->port > 65535)
-				return k8s_err_set(err, K8S_ERR_CONFIG,
-				    "%s: server %s: not a port",
-				    c->kc->origin, c->kc->server);
-			c->port = c->port * 10 + (*p - '0');
-		}
-	}
-	if (c->port < 1 || c->port > 65535)
-		return k8s_err_set(err, K8S_ERR_CONFIG,
-		    "%s: server %s: not a port", c->kc->origin, c->kc->server);
-	p = c->kc->server + (*use_tls ? 8 : 7);
-	c->host = strndup(authority, (size_t)(end - authority));
-	c->target = strndup(p, (size_t)(slash - p));
-	c->prefix = strdup(slash);
-	if (c->host == NULL || c->target == NULL || c->prefix == NULL)
-		return k8s_err_errno(err, "out of memory");
-	return 0;
-}
+/*
+ * Ending.
+ */
 
 static void
-ws_ended(struct ws *w, int http_code)
+ws_free(struct ws *w)
 {
-	int code = w->close_code;
-
-	lws_sul_cancel(&w->timer);
-	if (w->opened && code == 0)
-		code = 1006;
-	if (code == 1006 && w->why.code == K8S_ERR_NONE)
-		k8s_err_set(&w->why, K8S_ERR_DISCONNECT,
-		    "the connection to %s was cut", w->client->kc->server);
-	w->wsi = NULL;
-	if (w->starting) {
-		w->closing = 1;
-		return;
-	}
-	if (!w->client->ending)
-		w->h->closed(w->arg, http_code, code, &w->why);
+	loop_del(w->io);
+	loop_del(w->timer);
+	SSL_free(w->ssl);
+	if (w->fd != -1)
+		(void)close(w->fd);
+	if (w->timerfd != -1)
+		(void)close(w->timerfd);
+	if (w->addresses != NULL)
+		freeaddrinfo(w->addresses);
+	free(w->path);
+	buf_free(w->in);
+	buf_free(w->out);
 	free(w);
 }
 
-/* Makes lws end the connection from its loop; safe in any callback. */
 static void
-ws_kill(struct ws *w)
+ws_set_timer(struct ws *w, int ms)
 {
-	if (w->closing || w->wsi == NULL)
-		return;
-	w->closing = 1;
-	lws_set_timeout(w->wsi, PENDING_TIMEOUT_USER_OK, LWS_TO_KILL_ASYNC);
+	struct itimerspec in = {
+		.it_value.tv_sec = ms / 1000,
+		.it_value.tv_nsec = ms % 1000 * 1000000L + (ms == 0),
+	};
+
+	(void)timerfd_settime(w->timerfd, 0, &in, NULL);
 }
+
+/* Nothing is sent or read any more; the timer calls closed() from the loop. */
+static void
+ws_end(struct ws *w)
+{
+	if (w->state == WS_CLOSED)
+		return;
+	w->state = WS_CLOSED;
+	if (w->io != NULL)
+		loop_want(w->io, 0);
+	ws_set_timer(w, 0);
+}
+
+static void
+ws_fail(struct ws *w, enum k8s_err_code code, const char *what)
+{
+	if (w->state != WS_CLOSED && w->why.code == K8S_ERR_NONE)
+		k8s_err_set(&w->why, code, "%s: %s", w->client->kc->server,
+		    what);
+	ws_end(w);
+}
+
+/* The peer or the network ended it. */
+static void
+ws_cut(struct ws *w)
+{
+	const char *what = "the connection was cut";
+
+	if (w->state != WS_OPEN)
+		what = "the connection was cut before an answer came";
+	if (w->close_code != 0)
+		ws_end(w);
+	else
+		ws_fail(w, K8S_ERR_DISCONNECT, what);
+}
+
+static void
+ws_finish(struct ws *w)
+{
+	int code = w->close_code;
+
+	if (w->was_open && code == 0)
+		code = 1006;
+	/* close_notify; nobody waits for an answer. */
+	if (w->ssl != NULL && SSL_is_init_finished(w->ssl)) {
+		ERR_clear_error();
+		(void)SSL_shutdown(w->ssl);
+	}
+	w->h->closed(w->arg, code, &w->why);
+	ws_free(w);
+}
+
+/*
+ * Sending.
+ */
+
+/* As write(2), but 0 where nothing more goes for now, and -1 at the end. */
+static ssize_t
+ws_write_some(struct ws *w, const unsigned char *p, size_t len)
+{
+	ssize_t n;
+	int ret;
+
+	if (w->ssl == NULL) {
+		n = send(w->fd, p, len, MSG_NOSIGNAL);
+		return n == -1 && errno == EAGAIN ? 0 : n;
+	}
+	ERR_clear_error();
+	ret = SSL_write(w->ssl, p, len > INT32_MAX ? INT32_MAX : (int)len);
+	if (ret > 0)
+		return ret;
+	ret = SSL_get_error(w->ssl, ret);
+	return ret == SSL_ERROR_WANT_WRITE || ret == SSL_ERROR_WANT_READ ? 0 :
+									   -1;
+}
+
+/* Sends what there is. A message and control frames never mix. */
+static void
+ws_flush(struct ws *w)
+{
+	ssize_t n;
+
+	w->stuck = 0;
+	while (w->state != WS_CLOSED && !w->stuck) {
+		if (w->message_len > 0 && w->message_begun) {
+			n = ws_write_some(w, w->message, w->message_len);
+		} else if (buf_len(w->out) > 0) {
+			n = ws_write_some(w, buf_data(w->out),
+			    buf_len(w->out));
+		} else if (w->message_len > 0) {
+			w->message_begun = 1;
+			continue;
+		} else {
+			return;
+		}
+		if (n == -1) {
+			ws_cut(w);
+			return;
+		}
+		w->stuck = n == 0;
+		if (w->message_begun) {
+			w->message += n;
+			w->message_len -= (size_t)n;
+			w->message_begun = w->message_len > 0;
+		} else {
+			buf_consume(w->out, (size_t)n);
+		}
+	}
+}
+
+static void
+ws_update_watch(struct ws *w)
+{
+	uint32_t events = 0;
+
+	if (w->state == WS_CLOSED)
+		return;
+	if (w->state != WS_CONNECTING && w->reading)
+		events |= EPOLLIN;
+	if (w->state == WS_CONNECTING || w->stuck || w->want_write ||
+	    (w->unread && w->reading))
+		events |= EPOLLOUT;
+	loop_want(w->io, events);
+}
+
+static void
+ws_control(struct ws *w, enum wsframe_opcode op, const unsigned char *p,
+    size_t len)
+{
+	unsigned char frame[WSFRAME_HEAD_MAX + WSFRAME_CONTROL_MAX], *f;
+	uint32_t mask;
+
+	if (getrandom(&mask, sizeof(mask), 0) != (ssize_t)sizeof(mask)) {
+		ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
+		return;
+	}
+	memcpy(frame + WSFRAME_HEAD_MAX, p, len);
+	f = wsframe_make(op, frame + WSFRAME_HEAD_MAX, len, mask);
+	if (buf_put(w->out, f, (size_t)(frame + WSFRAME_HEAD_MAX + len - f)) ==
+	    -1)
+		ws_fail(w, K8S_ERR_LIMIT, "more pings than can be answered");
+	else
+		ws_flush(w);
+}
+
+/*
+ * Receiving.
+ */
+
+static void
+ws_got_data(void *arg, const unsigned char *p, size_t len, int first)
+{
+	struct ws *w = arg;
+
+	if (w->state == WS_OPEN && w->close_code == 0)
+		w->h->data(w->arg, p, len, first);
+}
+
+static void
+ws_got_control(void *arg, enum wsframe_opcode op, const unsigned char *p,
+    size_t len)
+{
+	struct ws *w = arg;
+
+	if (w->state != WS_OPEN || w->close_code != 0)
+		return;
+	if (op == WSFRAME_PING) {
+		ws_control(w, WSFRAME_PONG, p, len);
+	} else if (op == WSFRAME_PONG) {
+		w->sent_at_pong = w->sent_at_ping;
+	} else {
+		/* Answered with the same (section 5.5.1), and that was it. */
+		w->close_code = len >= 2 ? p[0] << 8 | p[1] : 1005;
+		ws_control(w, WSFRAME_CLOSE, p, len >= 2 ? 2 : 0);
+		ws_end(w);
+	}
+}
+
+static const struct wsframe_handler ws_frame_handler = {
+	.data = ws_got_data,
+	.control = ws_got_control,
+};
+
+static void
+ws_got_frames(struct ws *w, const unsigned char *p, size_t len)
+{
+	struct k8s_err err;
+
+	w->heard = 1;
+	if (wsframe_feed(&w->frames, p, len, &ws_frame_handler, w, &err) == -1)
+		ws_fail(w, K8S_ERR_INVALID, err.msg);
+}
+
+/* The whole answer, or what there is of it at its end, as an error. */
+static void
+ws_refused(struct ws *w)
+{
+	size_t len = buf_len(w->in);
+
+	if (w->answer.code == 403 && len == 0)
+		/* What servers say to subprotocols that they don't know. */
+		k8s_err_set(&w->why, K8S_ERR_INVALID,
+		    "%s: 403 without a reason: it may speak neither v5 nor "
+		    "v4.channel.k8s.io", w->client->kc->server);
+	else
+		(void)status_http_error(w->answer.code,
+		    (const char *)buf_data(w->in), len, w->answer.retry_after,
+		    &w->why);
+	ws_end(w);
+}
+
+static void
+ws_got_answer(struct ws *w)
+{
+	struct k8s_err err;
+	size_t rest;
+	long n;
+
+	n = wshttp_parse((const char *)buf_data(w->in), buf_len(w->in), w->key,
+	    w->protocols, &w->answer, &err);
+	if (n == -1) {
+		ws_fail(w, err.code, err.msg);
+		return;
+	}
+	if (n == 0)
+		return;
+	buf_consume(w->in, (size_t)n);
+	if (w->answer.code != 101) {
+		w->state = WS_REFUSAL;
+		return;
+	}
+	w->state = WS_OPEN;
+	w->was_open = w->heard = 1;
+	ws_set_timer(w, WS_PING_INTERVAL_MS);
+	w->h->opened(w->arg, w->answer.protocol);
+	/* The first frames can have come with the answer. */
+	rest = buf_len(w->in);
+	if (rest > 0 && w->state == WS_OPEN)
+		ws_got_frames(w, buf_data(w->in), rest);
+	buf_consume(w->in, rest);
+}
+
+static void
+ws_got(struct ws *w, const unsigned char *p, size_t len)
+{
+	if (w->state == WS_OPEN) {
+		ws_got_frames(w, p, len);
+		return;
+	}
+	if (len > buf_room(w->in))
+		len = buf_room(w->in); /* of a body enough has been seen */
+	if (buf_put(w->in, p, len) == -1) {
+		ws_fail(w, K8S_ERR_SYSTEM, "out of memory");
+		return;
+	}
+	if (w->state == WS_ANSWER)
+		ws_got_answer(w);
+	if (w->state == WS_REFUSAL &&
+	    (buf_room(w->in) == 0 ||
+		(w->answer.body_len != -1 &&
+		    buf_len(w->in) >= (size_t)w->answer.body_len)))
+		ws_refused(w);
+}
+
+/* As read(2), but 0 where there is no more for now, and -1 at the end. */
+static ssize_t
+ws_read_some(struct ws *w, unsigned char *p, size_t len)
+{
+	ssize_t n;
+	int ret;
+
+	if (w->ssl == NULL) {
+		n = recv(w->fd, p, len, 0);
+		if (n == -1 && errno == EAGAIN)
+			return 0;
+		return n == 0 ? -1 : n;
+	}
+	ERR_clear_error();
+	if ((ret = SSL_read(w->ssl, p, (int)len)) > 0)
+		return ret;
+	ret = SSL_get_error(w->ssl, ret);
+	return ret == SSL_ERROR_WANT_READ || ret == SSL_ERROR_WANT_WRITE ? 0 :
+									   -1;
+}
+
+static void
+ws_receive(struct ws *w)
+{
+	unsigned char p[WS_READ_SIZE];
+	ssize_t n;
+	int turns;
+
+	w->unread = 0;
+	for (turns = 0; w->state != WS_CLOSED && w->reading; turns++) {
+		if (turns == WS_READ_TURNS) {
+			w->unread = 1;
+			return;
+		}
+		if ((n = ws_read_some(w, p, sizeof(p))) == 0)
+			return;
+		if (n == -1) {
+			if (w->state == WS_REFUSAL)
+				ws_refused(w);
+			else
+				ws_cut(w);
+			return;
+		}
+		ws_got(w, p, (size_t)n);
+	}
+	/* Paused in the middle: OpenSSL may have the rest. */
+	w->unread = 1;
+}
+
+/*
+ * Opening.
+ */
+
+static void
+ws_secure(struct ws *w)
+{
+	char what[128];
+	long verify;
+	int ret;
+
+	ERR_clear_error();
+	if (w->ssl != NULL && (ret = SSL_connect(w->ssl)) != 1) {
+		ret = SSL_get_error(w->ssl, ret);
+		w->want_write = ret == SSL_ERROR_WANT_WRITE;
+		if (ret == SSL_ERROR_WANT_READ || ret == SSL_ERROR_WANT_WRITE)
+			return;
+		verify = SSL_get_verify_result(w->ssl);
+		(void)snprintf(what, sizeof(what), "TLS: %s",
+		    verify != X509_V_OK ?
+			X509_verify_cert_error_string(verify) :
+			ret == SSL_ERROR_SSL ?
+			ERR_reason_error_string(ERR_peek_error()) :
+			"the connection was cut during the handshake");
+		ws_fail(w, K8S_ERR_TLS, what);
+		return;
+	}
+	w->want_write = 0;
+	w->state = WS_ANSWER;
+	ws_flush(w);
+}
+
+/* Whether the connection that was begun is there; else the next address. */
+static void
+ws_connected(struct ws *w)
+{
+	socklen_t len = sizeof(int);
+	int error = 0, on = 1;
+
+	if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
+		error = errno;
+	if (error != 0) {
+		errno = error;
+		if (ws_connect_next(w) == -1)
+			ws_fail(w, K8S_ERR_CONNECT, strerror(error));
+		return;
+	}
+	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (w->ssl != NULL && SSL_set_fd(w->ssl, w->fd) != 1) {
+		ws_fail(w, K8S_ERR_TLS, "SSL_set_fd");
+		return;
+	}
+	w->state = WS_SECURING;
+	ws_secure(w);
+}
+
+static void
+ws_event(void *arg, uint32_t events)
+{
+	struct ws *w = arg;
+
+	if (w->state == WS_CONNECTING)
+		ws_connected(w);
+	else if (w->state == WS_SECURING)
+		ws_secure(w);
+	if (w->state == WS_ANSWER || w->state == WS_REFUSAL ||
+	    w->state == WS_OPEN) {
+		if ((events & ~(uint32_t)EPOLLOUT) != 0 || w->unread)
+			ws_receive(w);
+		if (w->state != WS_CLOSED && (events & EPOLLOUT) != 0)
+			ws_flush(w);
+		if (w->state == WS_OPEN && w->want_write &&
+		    w->message_len == 0) {
+			w->want_write = 0;
+			w->h->writable(w->arg);
+		}
+	}
+	ws_update_watch(w);
+}
+
+/* Begins a connection to the next address. -1: there is none left. */
+static int
+ws_connect_next(struct ws *w)
+{
+	struct addrinfo *a;
+	int on = 1, idle = 60, interval = 15, count = 4;
+
+	loop_del(w->io);
+	w->io = NULL;
+	if (w->fd != -1)
+		(void)close(w->fd);
+	w->fd = -1;
+	for (a = w->next; a != NULL; a = a->ai_next) {
+		w->fd = socket(a->ai_family,
+		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (w->fd == -1)
+			continue;
+		if (connect(w->fd, a->ai_addr, a->ai_addrlen) == 0 ||
+		    errno == EINPROGRESS)
+			break;
+		(void)close(w->fd);
+		w->fd = -1;
+	}
+	if (a == NULL)
+		return -1;
+	w->next = a->ai_next;
+	/* The kernel finds a dead peer while we don't read. */
+	(void)setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
+	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
+	    sizeof(interval));
+	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPCNT, &count,
+	    sizeof(count));
+	w->state = WS_CONNECTING;
+	w->io = loop_add(w->client->loop, w->fd, EPOLLOUT, ws_event, w, NULL);
+	return w->io == NULL ? -1 : 0;
+}
+
+/*
+ * Time.
+ */
 
 /*
  * Whether silence means that the peer is gone. A server handles what it gets
  * in order: one that is blocked, writing our stdin to a command that does not
  * read, answers no ping, and that may last for hours. So a pong is due only
  * if there is no more behind the last one than any pipe or terminal takes in;
- * otherwise the kernel's word counts, that the other side still acknowledges
- * TCP segments.
+ * otherwise the kernel's word counts: segments that nobody acknowledges. (The
+ * time of the last ACK alone says little: a closed window is probed ever more
+ * rarely, down to once in two minutes.)
  */
 static int
 ws_is_dead(const struct ws *w)
@@ -152,176 +568,94 @@ ws_is_dead(const struct ws *w)
 
 	if (w->sent - w->sent_at_pong <= WS_SWALLOWED)
 		return 1;
-	if (getsockopt(lws_get_socket_fd(w->wsi), IPPROTO_TCP, TCP_INFO, &ti,
-		&len) == -1)
+	if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1)
 		return 1;
-	return ti.tcpi_last_ack_recv > WS_PING_INTERVAL_MS;
+	return ti.tcpi_last_ack_recv > 2 * WS_PING_INTERVAL_MS &&
+	    (ti.tcpi_retransmits > 0 || ti.tcpi_probes > 1);
 }
 
 static void
-ws_timer(lws_sorted_usec_list_t *sul)
+ws_time(void *arg, uint32_t events)
 {
-	struct ws *w = lws_container_of(sul, struct ws, timer);
+	struct ws *w = arg;
+	uint64_t n;
 
-	if (!w->opened) {
+	(void)events;
+	(void)!read(w->timerfd, &n, sizeof(n));
+	if (w->state == WS_CLOSED) {
+		ws_finish(w);
+		return;
+	}
+	if (w->state != WS_OPEN) {
 		k8s_err_set(&w->why, K8S_ERR_TIMEOUT,
 		    "%s did not answer within %d s", w->client->kc->server,
 		    WS_OPEN_TIMEOUT_MS / 1000);
-		ws_kill(w);
+		ws_end(w);
 		return;
 	}
 	if (!w->reading) {
 		/* Nothing could be heard: start afresh when it can. */
 		w->heard = 1;
+	} else if (w->last_word && !w->heard) {
+		ws_end(w);
+		return;
 	} else if (!w->heard && ws_is_dead(w)) {
 		k8s_err_set(&w->why, K8S_ERR_DISCONNECT,
 		    "no sign of life from %s for %d s", w->client->kc->server,
 		    WS_PING_INTERVAL_MS / 1000);
-		ws_kill(w);
+		ws_end(w);
 		return;
 	} else {
 		w->heard = 0;
-		w->ping_due = 1;
-		lws_callback_on_writable(w->wsi);
-	}
-	lws_sul_schedule(w->client->lws, 0, &w->timer, ws_timer,
-	    (lws_usec_t)WS_PING_INTERVAL_MS * LWS_US_PER_MS);
-}
-
-/* Authorization goes last: the only header that can be large. */
-static int
-ws_add_headers(struct ws *w, unsigned char **p, size_t room)
-{
-	const struct cred *cred = w->client->cred;
-	unsigned char *end = *p + room;
-	char *value;
-	int ret;
-
-	if (lws_add_http_header_by_name(w->wsi,
-		(const unsigned char *)"User-Agent:",
-		(const unsigned char *)"k8shell-sshd", 12, p, end) != 0)
-		return -1;
-	if (cred->token == NULL)
-		return 0;
-	if (asprintf(&value, "Bearer %s", cred->token) == -1)
-		return -1;
-	ret = lws_add_http_header_by_name(w->wsi,
-	    (const unsigned char *)"Authorization:",
-	    (const unsigned char *)value, (int)strlen(value), p, end);
-	explicit_bzero(value, strlen(value));
-	free(value);
-	return ret == 0 ? 0 : -1;
-}
-
-static int
-ws_writable(struct ws *w)
-{
-	unsigned char ping[LWS_PRE + 1];
-
-	if (w->closing)
-		return -1;
-	if (w->ping_due) {
-		/* One write a callback; the caller's turn comes next. */
-		w->ping_due = 0;
 		w->sent_at_ping = w->sent;
-		if (lws_write(w->wsi, ping + LWS_PRE, 0, LWS_WRITE_PING) < 0)
-			return -1;
-		lws_callback_on_writable(w->wsi);
-		return 0;
+		if (!w->last_word && buf_len(w->out) == 0)
+			ws_control(w, WSFRAME_PING, NULL, 0);
 	}
-	w->h->writable(w->arg);
-	return 0;
+	ws_set_timer(w, w->last_word ? WS_LAST_WORD_MS : WS_PING_INTERVAL_MS);
+	ws_update_watch(w);
 }
 
+/*
+ * The interface.
+ */
+
+/* Splits scheme://host[:port][/prefix], which kubeconfig_load() checked. */
 static int
-ws_callback(struct lws *wsi, enum lws_callback_reasons reason, void *user,
-    void *in, size_t len)
+ws_split_server(struct ws_client *c, int *use_tls, struct k8s_err *err)
 {
-	struct ws *w;
+	const char *p = c->kc->server, *slash, *host, *end, *port;
 
-	(void)user;
-	if (reason == LWS_CALLBACK_RAW_RX_FILE) {
-		struct ws_client *c = lws_context_user(lws_get_context(wsi));
-
-		loop_dispatch(c->loop);
-		return 0;
-	}
-	if ((w = lws_get_opaque_user_data(wsi)) == NULL)
-		return 0;
-	switch (reason) {
-	case LWS_CALLBACK_CLIENT_APPEND_HANDSHAKE_HEADER:
-		return ws_add_headers(w, in, len);
-	case LWS_CALLBACK_CLIENT_FILTER_PRE_ESTABLISH:
-		/*
-		 * lws takes an answer without a protocol for consent to ours;
-		 * RFC 6455 section 4.1 does not.
-		 */
-		if (lws_hdr_copy(wsi, w->protocol, sizeof(w->protocol),
-			WSI_TOKEN_PROTOCOL) <= 0) {
-			k8s_err_set(&w->why, K8S_ERR_INVALID,
-			    "%s answered without a subprotocol",
-			    w->client->kc->server);
-			return -1;
-		}
-		return 0;
-	case LWS_CALLBACK_CLIENT_ESTABLISHED:
-		if (w->closing)
-			return -1;
-		w->opened = w->heard = 1;
-		lws_sul_schedule(w->client->lws, 0, &w->timer, ws_timer,
-		    (lws_usec_t)WS_PING_INTERVAL_MS * LWS_US_PER_MS);
-		w->h->opened(w->arg, w->protocol);
-		return 0;
-	case LWS_CALLBACK_CLIENT_RECEIVE_PONG:
-		w->heard = 1;
-		w->sent_at_pong = w->sent_at_ping;
-		return 0;
-	case LWS_CALLBACK_CLIENT_RECEIVE:
-		w->heard = 1;
-		if (w->closing)
-			return -1;
-		if (!lws_frame_is_binary(wsi)) {
-			k8s_err_set(&w->why, K8S_ERR_INVALID,
-			    "%s sent a text message", w->client->kc->server);
-			return -1;
-		}
-		w->h->data(w->arg, in, len, lws_is_first_fragment(wsi));
-		return 0;
-	case LWS_CALLBACK_CLIENT_WRITEABLE:
-		return ws_writable(w);
-	case LWS_CALLBACK_WS_PEER_INITIATED_CLOSE: {
-		const unsigned char *c = in;
-
-		w->close_code = len >= 2 ? c[0] << 8 | c[1] : 1005;
-		return 0;
-	}
-	case LWS_CALLBACK_CLIENT_CONNECTION_ERROR:
-		if (w->why.code == K8S_ERR_NONE)
-			k8s_err_set(&w->why, K8S_ERR_CONNECT, "%s: %.*s",
-			    w->client->kc->server, (int)len,
-			    in != NULL ? (const char *)in : "");
-		lws_set_opaque_user_data(wsi, NULL);
-		ws_ended(w, (int)lws_http_client_http_response(wsi));
-		return 0;
-	case LWS_CALLBACK_CLIENT_CLOSED:
-	case LWS_CALLBACK_WSI_DESTROY:
-		lws_set_opaque_user_data(wsi, NULL);
-		ws_ended(w, 0);
-		return 0;
-	default:
-		return 0;
-	}
+	*use_tls = strncmp(p, "https://", 8) == 0;
+	p += *use_tls ? 8 : 7;
+	slash = p + strcspn(p, "/");
+	host = *p == '[' ? p + 1 : p;
+	end = host + strcspn(host, *p == '[' ? "]" : ":/");
+	port = *p == '[' ? end + 1 : end;
+	if (end > slash || (*p == '[' && *end != ']') || port > slash ||
+	    (port < slash && *port != ':') ||
+	    (size_t)(slash - port) > sizeof(c->port))
+		return k8s_err_set(err, K8S_ERR_CONFIG,
+		    "%s: server %s is not a URL", c->kc->origin,
+		    c->kc->server);
+	(void)snprintf(c->port, sizeof(c->port), "%.*s",
+	    port < slash ? (int)(slash - port - 1) : 0, port + 1);
+	if (c->port[0] == '\0')
+		(void)snprintf(c->port, sizeof(c->port), "%s",
+		    *use_tls ? "443" : "80");
+	c->host = strndup(host, (size_t)(end - host));
+	c->target = strndup(p, (size_t)(slash - p));
+	c->prefix = strdup(slash);
+	if (c->host == NULL || c->target == NULL || c->prefix == NULL)
+		return k8s_err_errno(err, "out of memory");
+	return 0;
 }
 
 struct ws_client *
 ws_client_new(struct loop *loop, const struct kubeconfig *kc,
     const struct cred *cred, struct k8s_err *err)
 {
-	__attribute__((cleanup(ws_client_freep))) struct ws_client *c = NULL;
-	struct lws_context_creation_info info;
-	struct ws_client *done;
+	struct ws_client *c;
 	int use_tls;
-	lws_sock_file_fd_type fd;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		k8s_err_errno(err, "out of memory");
@@ -330,49 +664,13 @@ ws_client_new(struct loop *loop, const struct kubeconfig *kc,
 	c->loop = loop;
 	c->kc = kc;
 	c->cred = cred;
-	if (ws_split_server(c, &use_tls, err) == -1)
-		return NULL;
-	if (use_tls && (c->tls = tls_client_ctx(kc, cred, c->host, err)) == NULL)
-		return NULL;
-	lws_set_log_level(LLL_ERR | LLL_WARN, ws_lws_log);
-	c->protocols[0] = (struct lws_protocols) {
-		.name = "k8shell",
-		.callback = ws_callback,
-	};
-	memset(&info, 0, sizeof(info));
-	info.port = CONTEXT_PORT_NO_LISTEN;
-	info.protocols = c->protocols;
-	info.user = c;
-	info.gid = info.uid = -1;
-	info.options = LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT |
-	    LWS_SERVER_OPTION_DISABLE_OS_CA_CERTS;
-	info.provided_client_ssl_ctx = c->tls;
-	info.pt_serv_buf_size = WS_IO_SIZE;
-	info.max_http_header_data = WS_ANSWER_MAX;
-	info.fd_limit_per_thread = 64;
-	info.timeout_secs = WS_OPEN_TIMEOUT_MS / 1000;
-	info.connect_timeout_secs = WS_OPEN_TIMEOUT_MS / 1000;
-	/* The kernel finds a dead peer while we don't read. */
-	info.ka_time = 60;
-	info.ka_probes = 4;
-	info.ka_interval = 15;
-	if ((c->lws = lws_create_context(&info)) == NULL) {
-		k8s_err_set(err, K8S_ERR_SYSTEM, "libwebsockets won't start");
+	if (ws_split_server(c, &use_tls, err) == -1 ||
+	    (use_tls &&
+		(c->tls = tls_client_ctx(kc, cred, c->host, err)) == NULL)) {
+		ws_client_free(c);
 		return NULL;
 	}
-	/* lws closes what it adopted; the loop keeps its own. */
-	if ((fd.filefd = fcntl(loop_fd(loop), F_DUPFD_CLOEXEC, 3)) == -1) {
-		k8s_err_errno(err, "duplicating a descriptor");
-		return NULL;
-	}
-	if (lws_adopt_descriptor_vhost(lws_get_vhost_by_name(c->lws, "default"),
-		LWS_ADOPT_RAW_FILE_DESC, fd, "k8shell", NULL) == NULL) {
-		k8s_err_set(err, K8S_ERR_SYSTEM, "libwebsockets: adopting");
-		return NULL;
-	}
-	done = c;
-	c = NULL;
-	return done;
+	return c;
 }
 
 void
@@ -380,9 +678,6 @@ ws_client_free(struct ws_client *c)
 {
 	if (c == NULL)
 		return;
-	c->ending = 1;
-	if (c->lws != NULL)
-		lws_context_destroy(c->lws);
 	SSL_CTX_free(c->tls);
 	free(c->host);
 	free(c->target);
@@ -397,109 +692,122 @@ ws_client_freep(struct ws_client **c)
 	*c = NULL;
 }
 
-int
-ws_client_run(struct ws_client *c, struct k8s_err *err)
+static int
+ws_start(struct ws *w, const char *path, struct k8s_err *err)
 {
-	c->stopped = 0;
-	while (!c->stopped)
-		if (lws_service(c->lws, 0) < 0)
-			return k8s_err_set(err, K8S_ERR_SYSTEM,
-			    "the event loop failed");
-	return 0;
-}
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
+		.ai_flags = AI_NUMERICSERV };
+	struct ws_client *c = w->client;
+	int ret;
 
-void
-ws_client_stop(struct ws_client *c)
-{
-	c->stopped = 1;
-	lws_cancel_service(c->lws);
+	if ((w->in = buf_new(WSHTTP_BODY_MAX)) == NULL ||
+	    (w->out = buf_new(WS_PATH_MAX + CRED_TOKEN_MAX + 1024)) == NULL ||
+	    asprintf(&w->path, "%s%s", c->prefix, path) == -1) {
+		w->path = NULL;
+		return k8s_err_errno(err, "out of memory");
+	}
+	if (wshttp_key(w->key, err) == -1 ||
+	    wshttp_request(w->out, c->target, w->path, w->protocols,
+		c->cred->token, w->key, err) == -1)
+		return -1;
+	if (c->tls != NULL && (w->ssl = tls_client_new(c->tls)) == NULL)
+		return k8s_err_set(err, K8S_ERR_SYSTEM, "out of memory");
+	if ((w->timerfd = timerfd_create(CLOCK_MONOTONIC,
+		 TFD_CLOEXEC | TFD_NONBLOCK)) == -1)
+		return k8s_err_errno(err, "timerfd");
+	if ((w->timer = loop_add(c->loop, w->timerfd, EPOLLIN, ws_time, w,
+		 err)) == NULL)
+		return -1;
+	if ((ret = getaddrinfo(c->host, c->port, &hints, &w->addresses)) != 0)
+		return k8s_err_set(err, K8S_ERR_CONNECT,
+		    "%s: the host name can't be resolved (%s): check server "
+		    "in %s",
+		    c->kc->server, gai_strerror(ret), c->kc->origin);
+	w->next = w->addresses;
+	if (ws_connect_next(w) == -1) {
+		k8s_err_errno(err, "%s", c->kc->server);
+		if (err != NULL)
+			err->code = K8S_ERR_CONNECT;
+		return -1;
+	}
+	ws_set_timer(w, WS_OPEN_TIMEOUT_MS);
+	return 0;
 }
 
 struct ws *
 ws_open(struct ws_client *c, const char *path, const char *protocols,
     const struct ws_handler *h, void *arg, struct k8s_err *err)
 {
-	struct lws_client_connect_info i;
-	char full[WS_PATH_MAX + 1];
 	struct ws *w;
-	int n;
 
-	n = snprintf(full, sizeof(full), "%s%s", c->prefix, path);
-	if (n < 0 || (size_t)n >= sizeof(full)) {
-		k8s_err_set(err, K8S_ERR_LIMIT,
-		    "the request is longer than %d bytes", WS_PATH_MAX);
-		return NULL;
-	}
 	if ((w = calloc(1, sizeof(*w))) == NULL) {
 		k8s_err_errno(err, "out of memory");
 		return NULL;
 	}
 	w->client = c;
+	w->protocols = protocols;
 	w->h = h;
 	w->arg = arg;
+	w->fd = w->timerfd = -1;
 	w->reading = 1;
-	memset(&i, 0, sizeof(i));
-	i.context = c->lws;
-	i.address = c->host;
-	i.port = c->port;
-	i.path = full;
-	i.host = c->target;
-	i.protocol = protocols;
-	i.local_protocol_name = "k8shell";
-	i.ietf_version_or_minus_one = -1;
-	i.alpn = "http/1.1"; /* the upgrade does not exist in HTTP/2 there */
-	i.opaque_user_data = w;
-	i.pwsi = &w->wsi;
-	if (c->tls != NULL)
-		/* Our TLS context checks the name, see lib/kube/tls.h. */
-		i.ssl_connection = LCCSCF_USE_SSL |
-		    LCCSCF_SKIP_SERVER_CERT_HOSTNAME_CHECK;
-	w->starting = 1;
-	if (lws_client_connect_via_info(&i) == NULL || w->closing) {
-		k8s_err_set(err, K8S_ERR_CONNECT, "%s",
-		    w->why.code != K8S_ERR_NONE ? w->why.msg :
-						  "can't connect");
-		free(w);
+	if (ws_start(w, path, err) == -1) {
+		ws_free(w);
 		return NULL;
 	}
-	w->starting = 0;
-	lws_sul_schedule(c->lws, 0, &w->timer, ws_timer,
-	    (lws_usec_t)WS_OPEN_TIMEOUT_MS * LWS_US_PER_MS);
 	return w;
 }
 
 void
 ws_want_write(struct ws *w)
 {
-	if (!w->closing && w->opened)
-		lws_callback_on_writable(w->wsi);
+	if (w->state != WS_OPEN)
+		return;
+	w->want_write = 1;
+	ws_update_watch(w);
 }
 
-int
+void
 ws_send(struct ws *w, unsigned char *p, size_t len)
 {
-	/* It takes all or keeps the rest itself; then writable() waits. */
-	if (lws_write(w->wsi, p, len, LWS_WRITE_BINARY) < (int)len) {
-		ws_kill(w);
-		return -1;
+	unsigned char *f;
+	uint32_t mask;
+
+	if (w->state != WS_OPEN)
+		return;
+	if (getrandom(&mask, sizeof(mask), 0) != (ssize_t)sizeof(mask)) {
+		ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
+		return;
 	}
+	f = wsframe_make(WSFRAME_BINARY, p, len, mask);
+	w->message = f;
+	w->message_len = (size_t)(p + len - f);
 	w->sent += len;
-	return 0;
+	ws_flush(w);
+	ws_update_watch(w);
 }
 
 void
 ws_read(struct ws *w, int on)
 {
-	if (w->reading == on || w->closing)
+	if (w->reading == on || w->state == WS_CLOSED)
 		return;
 	w->reading = on;
 	if (on)
 		w->heard = 1;
-	lws_rx_flow_control(w->wsi, on);
+	ws_update_watch(w);
+}
+
+void
+ws_close_within(struct ws *w)
+{
+	if (w->last_word || w->state != WS_OPEN)
+		return;
+	w->last_word = 1;
+	ws_set_timer(w, WS_LAST_WORD_MS);
 }
 
 void
 ws_close(struct ws *w)
 {
-	ws_kill(w);
+	ws_end(w);
 }

@@ -71,14 +71,14 @@ fails http-429 '429: *again in 7 s*'
 fails http-500 '500: *'
 fails http-503 '503: *'
 fails http-html '500: *'
-fails http-empty '*v5 or v4.channel.k8s.io*403*'
-fails http-cut '*cut*'
+fails http-empty '*403 without a reason*v4.channel.k8s.io'
+fails http-cut '500: *'
 fails http-huge '500*'
 fails redirect '302*'
-for pod in wrong-accept no-accept no-upgrade no-protocol protocol \
-    huge-headers; do
-	fails "$pod" '*no WebSocket*'
+for pod in wrong-accept no-accept no-upgrade no-protocol protocol; do
+	fails "$pod" '*not a WebSocket answer*'
 done
+fails huge-headers '*headers are longer than*'
 for pod in cut-rst cut-fin cut-tls; do
 	fails "$pod" '*was cut*' 100000
 done
@@ -91,10 +91,9 @@ fails status-empty "*can't be understood*" $BYTES
 fails status-raw "*can't be understood*" $BYTES
 fails status-huge '*longer than*' $BYTES
 fails text '*text message*'
-# What breaks RFC 6455 is a cut. (A masked frame libwebsockets forgives.)
-for pod in reserved-bits reserved-opcode oversize-control orphan nested \
+for pod in masked reserved-bits reserved-opcode oversize-control orphan nested \
     huge-length not-websocket; do
-	fails "$pod" '*was cut*' 3
+	fails "$pod" '*breaks the WebSocket protocol*' 3
 done
 fails deleted-cut '*was cut*'
 is "deleted: the status that Kubernetes gives" 137 "$(run deleted)"
@@ -149,6 +148,11 @@ context user-getter
 unreachable "RBAC allows get, not create" '*403*create*'
 context user-short
 unreachable "expired token" '*401*'
+inside cp -p /etc/k8shell/kubeconfig /etc/k8shell/kubeconfig.good
+inside sed -i '0,/server: .*/s//server: https:\/\/no-such-host.invalid/' \
+    /etc/k8shell/kubeconfig
+context fakekube
+unreachable "a server whose name does not resolve" "*can't be resolved*"
 context no-such-context
 unreachable "no such context" '*no-such-context*'
 context fakekube
