@@ -21,7 +21,7 @@
 int
 main(int argc, char **argv)
 {
-	__attribute__((cleanup(setup_clear))) struct setup setup = { 0 };
+	__attribute__((cleanup(setup_clear))) struct setup setup = {0};
 	__attribute__((cleanup(api_freep))) struct api *api = NULL;
 	struct k8s_err err = K8S_ERR_INIT;
 
@@ -35,8 +35,8 @@ main(int argc, char **argv)
 	} else if (setup_load(&setup, &err) == 0 &&
 	    (api = api_new(setup.kc, &setup.cred, &err)) != NULL) {
 		/* What is known so far; the session's own number. */
-		k8s_err_set(&err, (enum k8s_err_code)strtol(argv[4], NULL, 10), "%s",
-		    argv[5]);
+		k8s_err_set(&err, (enum k8s_err_code)strtol(argv[4], NULL, 10),
+		    "%s", argv[5]);
 		(void)pod_explain(api, argv[1], argv[2],
 		    *argv[3] != '\0' ? argv[3] : NULL, &err);
 	}

@@ -52,25 +52,22 @@ static const char prelude_find_shell[] =
  * which is for the command. bash as sh reports nothing unless told to be
  * bash.
  */
-#define PRELUDE_CAPTURE                                       \
-	"exec 3>&1 4>&2\n"                                    \
-	"trap : INT QUIT\n"                                   \
-	"[ -z \"${BASH_VERSION-}\" ] || "                     \
-	"{ (set +o posix) 2>/dev/null && set +o posix; }\n"   \
-	"k_m=$(\n"                                            \
-	"exec 2>&1\n"                                         \
+#define PRELUDE_CAPTURE                                     \
+	"exec 3>&1 4>&2\n"                                  \
+	"trap : INT QUIT\n"                                 \
+	"[ -z \"${BASH_VERSION-}\" ] || "                   \
+	"{ (set +o posix) 2>/dev/null && set +o posix; }\n" \
+	"k_m=$(\n"                                          \
+	"exec 2>&1\n"                                       \
 	"trap : INT QUIT\n"
-#define PRELUDE_CHILD          \
-	"( trap : INT QUIT\n"  \
-	"(k_run)\n"            \
+#define PRELUDE_CHILD         \
+	"( trap : INT QUIT\n" \
+	"(k_run)\n"           \
 	"exit $? )\n"
 
-static const char prelude_run[] =
-    PRELUDE_CAPTURE
-    PRELUDE_CHILD
-    "exit $?\n"
-    ")\n"
-    "k_r=$?\n";
+static const char prelude_run[] = PRELUDE_CAPTURE PRELUDE_CHILD "exit $?\n"
+								")\n"
+								"k_r=$?\n";
 
 /*
  * An exec must not end while stdin is on its way: servers then reset the
@@ -100,19 +97,14 @@ static const char prelude_feed_tail[] =
     "exec >/dev/null\n"
     "}\n"
     "done\n"
-    "}\n"
-    PRELUDE_CAPTURE
-    "k_feed 2>/dev/null | {\n"
-    "trap : INT QUIT\n"
-    PRELUDE_CHILD
-    "k_r=$?\n"
+    "}\n" PRELUDE_CAPTURE "k_feed 2>/dev/null | {\n"
+    "trap : INT QUIT\n" PRELUDE_CHILD "k_r=$?\n"
     "exec </dev/null\n";
-static const char prelude_feed_end[] =
-    "exit $k_r\n"
-    "}\n"
-    "exit $?\n"
-    ")\n"
-    "k_r=$?\n";
+static const char prelude_feed_end[] = "exit $k_r\n"
+				       "}\n"
+				       "exit $?\n"
+				       ")\n"
+				       "k_r=$?\n";
 
 int
 prelude_init(struct prelude *p, int tty, struct k8s_err *err)
@@ -172,8 +164,7 @@ prelude_name_len(const char *entry)
 	size_t i;
 
 	for (i = 0; entry[i] != '=' && entry[i] != '\0'; i++)
-		if (entry[i] != '_' &&
-		    !(entry[i] >= 'a' && entry[i] <= 'z') &&
+		if (entry[i] != '_' && !(entry[i] >= 'a' && entry[i] <= 'z') &&
 		    !(entry[i] >= 'A' && entry[i] <= 'Z') &&
 		    !(i > 0 && entry[i] >= '0' && entry[i] <= '9'))
 			return 0;
@@ -216,7 +207,8 @@ prelude_build(const struct prelude *p, const char *const *env,
 	if (prelude_add(b, "unset k_s k_l\n") == -1)
 		return -1;
 	if (p->tty &&
-	    prelude_add(b, "[ -z \"$k_t\" ] || stty \"$k_t\"\n"
+	    prelude_add(b,
+		"[ -z \"$k_t\" ] || stty \"$k_t\"\n"
 		"unset k_t\n") == -1)
 		return -1;
 	if (prelude_say(p, b, "start", p->tty ? "1" : "2") == -1)
@@ -300,7 +292,7 @@ prelude_fits_cooked(const struct buf *script)
 void
 prelude_scan_init(struct prelude_scan *s, const char *nonce)
 {
-	*s = (struct prelude_scan) { .nonce = nonce };
+	*s = (struct prelude_scan){.nonce = nonce};
 }
 
 /* Whether c can follow what has matched; the marker's form in one place. */
@@ -334,8 +326,8 @@ prelude_scan_end(struct prelude_scan *s, const struct prelude_scan_handler *h,
 		else if (i == PRELUDE_NONCE_LEN + 1)
 			held[n++] = ':';
 		else
-			held[n++] = (unsigned char)
-			    s->word[i - PRELUDE_NONCE_LEN - 2];
+			held[n++] =
+			    (unsigned char)s->word[i - PRELUDE_NONCE_LEN - 2];
 	}
 	s->matched = s->word_len = 0;
 	if (n > 0)

@@ -5,9 +5,10 @@
  * runs it, and the few words it says to us in the output.
  *
  * Kubernetes writes the command of an exec into its audit log, environment
- * and all, and limits the size of a request. So the exec itself only starts "sh -c LOADER", and the loader reads the script from stdin up
- * to a line that is the nonce. read is one byte at a time on a pipe or a
- * terminal, so nothing behind that line is swallowed.
+ * and all, and limits the size of a request. So the exec itself only starts "sh
+ *-c LOADER", and the loader reads the script from stdin up to a line that is
+ *the nonce. read is one byte at a time on a pipe or a terminal, so nothing
+ *behind that line is swallowed.
  *
  * The script and its loader say, as RS NONCE ":" WORD RS (RS is octal 036):
  *
@@ -62,7 +63,7 @@ int prelude_fits_cooked(const struct buf *script);
 /* Finds the words in the output; pure, untrusted input. */
 struct prelude_scan {
 	const char *nonce;
-	size_t matched;	  /* bytes of a marker seen, held back */
+	size_t matched; /* bytes of a marker seen, held back */
 	char word[8];
 	size_t word_len;
 };

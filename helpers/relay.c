@@ -30,8 +30,8 @@
 /* How long the container's shell may take to say "start". */
 #define RELAY_START_TIMEOUT_S 30
 
-static const int relay_signals[] = { SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
-	SIGUSR2, SIGALRM };
+static const int relay_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
+    SIGUSR2, SIGALRM};
 
 /* One of stdout and stderr. */
 struct relay_out {
@@ -179,8 +179,9 @@ relay_out_text(void *arg, const unsigned char *p, size_t len)
 			exec_read(r->exec, 0);
 	}
 	if (buf_put(o->queue, p, len) == -1)
-		relay_abort(r, K8S_ERR_LIMIT, "output came faster than asked "
-					      "for");
+		relay_abort(r, K8S_ERR_LIMIT,
+		    "output came faster than asked "
+		    "for");
 }
 
 static void
@@ -219,8 +220,8 @@ relay_out_word(void *arg, const char *word)
 }
 
 static const struct prelude_scan_handler relay_scan_handler = {
-	.text = relay_out_text,
-	.word = relay_out_word,
+    .text = relay_out_text,
+    .word = relay_out_word,
 };
 
 static void
@@ -389,7 +390,7 @@ relay_opened(void *arg, int can_close)
 {
 	struct relay *r = arg;
 	const struct relay_params *p = r->params;
-	struct itimerspec in = { .it_value.tv_sec = RELAY_START_TIMEOUT_S };
+	struct itimerspec in = {.it_value.tv_sec = RELAY_START_TIMEOUT_S};
 	struct k8s_err err;
 
 	r->can_close = can_close;
@@ -440,10 +441,10 @@ relay_ended(void *arg, int exit_code, int http_refused,
 }
 
 static const struct exec_handler relay_exec_handler = {
-	.opened = relay_opened,
-	.output = relay_output,
-	.stdin_ready = relay_stdin_ready,
-	.ended = relay_ended,
+    .opened = relay_opened,
+    .output = relay_output,
+    .stdin_ready = relay_stdin_ready,
+    .ended = relay_ended,
 };
 
 /*
@@ -454,7 +455,7 @@ static struct exec_size
 relay_size(void)
 {
 	struct winsize ws;
-	struct exec_size size = { 0, 0 };
+	struct exec_size size = {0, 0};
 
 	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0) {
 		size.cols = ws.ws_col;
@@ -540,8 +541,8 @@ relay_setup(struct relay *r, struct k8s_err *err)
 			return -1;
 	if ((r->sig_watch = loop_add(r->loop, r->sigfd, EPOLLIN, relay_signal,
 		 r, err)) == NULL ||
-	    (r->timer_watch = loop_add(r->loop, r->timerfd, 0, relay_timeout,
-		 r, err)) == NULL)
+	    (r->timer_watch = loop_add(r->loop, r->timerfd, 0, relay_timeout, r,
+		 err)) == NULL)
 		return -1;
 	return 0;
 }
@@ -567,7 +568,8 @@ relay_new(struct loop *loop, int tty, struct k8s_err *err)
 }
 
 static void
-relay_reset(struct relay *r, const struct relay_params *params, struct relay_result *result)
+relay_reset(struct relay *r, const struct relay_params *params,
+    struct relay_result *result)
 {
 	size_t i;
 
@@ -597,8 +599,8 @@ relay_run(struct relay *r, struct ws_client *client,
 	exec.tty = r->tty;
 	if (r->tty)
 		exec.size = relay_size();
-	exec.command = params->direct != NULL ? params->direct :
-						r->prelude.argv;
+	exec.command =
+	    params->direct != NULL ? params->direct : r->prelude.argv;
 	r->exec = exec_start(client, &exec, &relay_exec_handler, r, err);
 	if (r->exec == NULL)
 		return -1;

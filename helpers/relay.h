@@ -13,9 +13,9 @@
 #include "lib/kube/ws.h"
 
 struct relay_params {
-	struct exec_params exec; /* its command and size are filled in here */
-	const char *const *env;	 /* for the remote side, NULL at the end */
-	const char *command;	 /* NULL: the login shell */
+	struct exec_params exec;   /* its command and size are filled in here */
+	const char *const *env;	   /* for the remote side, NULL at the end */
+	const char *command;	   /* NULL: the login shell */
 	const char *const *direct; /* argv without a shell, or NULL */
 };
 

@@ -47,10 +47,10 @@ struct session {
 static int
 session_is_local(const char *entry, int tty)
 {
-	static const char *const names[] = { "_", "DBUS_SESSION_BUS_ADDRESS",
-		"HOME", "KRB5CCNAME", "LOGNAME", "MAIL", "OLDPWD", "PATH",
-		"PWD", "SHELL", "SHLVL", "SSH_AUTH_SOCK", "SSH_ORIGINAL_COMMAND",
-		"SSH_TTY", "SSH_USER_AUTH", "USER" };
+	static const char *const names[] = {"_", "DBUS_SESSION_BUS_ADDRESS",
+	    "HOME", "KRB5CCNAME", "LOGNAME", "MAIL", "OLDPWD", "PATH", "PWD",
+	    "SHELL", "SHLVL", "SSH_AUTH_SOCK", "SSH_ORIGINAL_COMMAND",
+	    "SSH_TTY", "SSH_USER_AUTH", "USER"};
 	size_t i, len = strcspn(entry, "=");
 
 	for (i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -124,7 +124,8 @@ session_setup(struct session *s, int argc, char **argv, struct k8s_err *err)
 		return k8s_err_errno(err, "out of memory");
 	if (setup_load(&s->setup, err) == -1)
 		return -1;
-	if ((s->pod = config_expand(s->setup.config->pod, s->user, err)) == NULL)
+	if ((s->pod = config_expand(s->setup.config->pod, s->user, err)) ==
+	    NULL)
 		return k8s_err_prefix(err, "the pod of user %s", s->user);
 	return 0;
 }
@@ -135,11 +136,11 @@ session_exec(struct session *s, struct relay *relay, struct ws_client *client,
     struct relay_result *result, struct k8s_err *err)
 {
 	struct relay_params p = {
-		.exec.namespace_ = s->setup.config->namespace_,
-		.exec.pod = s->pod,
-		.exec.container = s->setup.config->container,
-		.env = s->env,
-		.command = s->command,
+	    .exec.namespace_ = s->setup.config->namespace_,
+	    .exec.pod = s->pod,
+	    .exec.container = s->setup.config->container,
+	    .env = s->env,
+	    .command = s->command,
 	};
 
 	if (relay_run(relay, client, &p, result, err) == -1)
@@ -189,17 +190,16 @@ session_explain(const struct session *s, struct relay_result *r)
 	__attribute__((cleanup(buf_freep))) struct buf *out = NULL;
 	const struct config *c = s->setup.config;
 	char code[16];
-	const char *const argv[] = { "k8shell-explain", c->namespace_, s->pod,
-		c->container != NULL ? c->container : "",
-		code, r->err.msg, NULL };
-	const char *const envp[] = { NULL };
+	const char *const argv[] = {"k8shell-explain", c->namespace_, s->pod,
+	    c->container != NULL ? c->container : "", code, r->err.msg, NULL};
+	const char *const envp[] = {NULL};
 	const struct proc_run run = {
-		.path = EXPLAIN_PATH,
-		.argv = argv,
-		.envp = envp,
-		.timeout_ms = EXPLAIN_TIMEOUT_MS,
-		.max_out = K8S_ERR_MAX,
-		.max_err = K8S_ERR_MAX,
+	    .path = EXPLAIN_PATH,
+	    .argv = argv,
+	    .envp = envp,
+	    .timeout_ms = EXPLAIN_TIMEOUT_MS,
+	    .max_out = K8S_ERR_MAX,
+	    .max_err = K8S_ERR_MAX,
 	};
 	struct k8s_err why;
 	const char *text;
@@ -212,8 +212,8 @@ session_explain(const struct session *s, struct relay_result *r)
 		log_error("%s", why.msg);
 	else if (WIFEXITED(status) && WEXITSTATUS(status) != 0 &&
 	    (text = buf_string(out)) != NULL && *text != '\0')
-		k8s_err_set(&r->err,
-		    (enum k8s_err_code)WEXITSTATUS(status), "%s", text);
+		k8s_err_set(&r->err, (enum k8s_err_code)WEXITSTATUS(status),
+		    "%s", text);
 }
 
 static void
@@ -223,8 +223,7 @@ session_free_loop(struct loop **l)
 }
 
 static int
-session_run(struct session *s, struct relay_result *result,
-    struct k8s_err *err)
+session_run(struct session *s, struct relay_result *result, struct k8s_err *err)
 {
 	__attribute__((cleanup(session_free_loop))) struct loop *loop = NULL;
 	__attribute__((cleanup(ws_client_freep))) struct ws_client *client =
@@ -247,7 +246,8 @@ session_complain(const struct session *s, struct k8s_err *err)
 	int status = EXIT_SESSION;
 
 	if (s->pod != NULL)
-		k8s_err_prefix(err, "%s/%s", s->setup.config->namespace_, s->pod);
+		k8s_err_prefix(err, "%s/%s", s->setup.config->namespace_,
+		    s->pod);
 	log_error("user %s: %s", s->user != NULL ? s->user : "?", err->msg);
 	(void)dprintf(STDERR_FILENO, "k8shell: %s\n",
 	    log_escape(line, sizeof(line), err->msg, strlen(err->msg)));
@@ -290,9 +290,9 @@ session_clear(struct session *s)
 int
 main(int argc, char **argv)
 {
-	const struct rlimit no_core = { 0, 0 };
-	struct relay_result result = { .exit_code = -1 };
-	__attribute__((cleanup(session_clear))) struct session s = { 0 };
+	const struct rlimit no_core = {0, 0};
+	struct relay_result result = {.exit_code = -1};
+	__attribute__((cleanup(session_clear))) struct session s = {0};
 	struct k8s_err err = K8S_ERR_INIT;
 
 	proc_sane_fds();

@@ -12,9 +12,9 @@ setup_load(struct setup *s, struct k8s_err *err)
 	if ((s->config = config_load(CONFIG_PATH, err)) == NULL)
 		return -1;
 	log_set_level(s->config->log_level);
-	s->kc = s->config->kubeconfig != NULL ?
-	    kubeconfig_load(s->config->kubeconfig, err) :
-	    kubeconfig_in_cluster(KUBECONFIG_IN_CLUSTER_DIR, err);
+	s->kc = s->config->kubeconfig != NULL
+	    ? kubeconfig_load(s->config->kubeconfig, err)
+	    : kubeconfig_in_cluster(KUBECONFIG_IN_CLUSTER_DIR, err);
 	if (s->kc == NULL)
 		return -1;
 	if (s->kc->insecure)

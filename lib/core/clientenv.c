@@ -24,8 +24,9 @@ clientenv_take(int argc, char **argv, char **envp)
 	envp[0] = NULL;
 }
 
-__attribute__((section(".preinit_array"), used)) static void (
-    *const clientenv_hook)(int, char **, char **) = clientenv_take;
+__attribute__((section(".preinit_array"),
+    used)) static void (*const clientenv_hook)(int, char **,
+    char **) = clientenv_take;
 
 const char *
 clientenv_entry(size_t i)

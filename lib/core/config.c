@@ -37,7 +37,8 @@ config_is_name(const char *s, size_t max)
 	if (len == 0 || len > max)
 		return 0;
 	for (i = 0; i < len; i++) {
-		if (islower((unsigned char)s[i]) || isdigit((unsigned char)s[i]))
+		if (islower((unsigned char)s[i]) ||
+		    isdigit((unsigned char)s[i]))
 			continue;
 		/* '-' and '.' only between letters and digits. */
 		if ((s[i] != '-' && s[i] != '.') || i == 0 || i == len - 1)
@@ -124,10 +125,10 @@ config_handler(void *arg, const char *section, const char *name,
 		const char *word;
 		enum log_level level;
 	} levels[] = {
-		{ "error", LOGL_ERROR },
-		{ "warn", LOGL_WARN },
-		{ "info", LOGL_INFO },
-		{ "debug", LOGL_DEBUG },
+	    {"error", LOGL_ERROR},
+	    {"warn", LOGL_WARN},
+	    {"info", LOGL_INFO},
+	    {"debug", LOGL_DEBUG},
 	};
 	struct config_reader *r = arg;
 	struct config *c = r->c;
@@ -225,7 +226,7 @@ struct config *
 config_parse(const char *text, const char *origin, struct k8s_err *err)
 {
 	__attribute__((cleanup(config_freep))) struct config *c = NULL;
-	struct config_reader r = { 0 };
+	struct config_reader r = {0};
 	struct config *done;
 	int line;
 
@@ -245,9 +246,9 @@ config_parse(const char *text, const char *origin, struct k8s_err *err)
 	line = ini_parse_stream(config_next_line, &r, config_handler, &r);
 	if (line != 0) {
 		k8s_err_set(err, K8S_ERR_CONFIG, "%s line %d: %s", origin, line,
-		    r.complaint_line == line ?
-			r.complaint :
-			"not \"key = value\" nor \"[section]\"");
+		    r.complaint_line == line
+			? r.complaint
+			: "not \"key = value\" nor \"[section]\"");
 		return NULL;
 	}
 	if (c->namespace_ == NULL || c->pod == NULL) {

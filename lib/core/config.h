@@ -9,10 +9,10 @@
 #define CONFIG_VALUE_MAX 1024
 
 struct config {
-	char *kubeconfig;     /* absolute; NULL: the in-cluster account */
-	char *namespace_;     /* of the workspace */
-	char *pod;	      /* template; see config_expand() */
-	char *container;      /* or NULL: the pod's default */
+	char *kubeconfig; /* absolute; NULL: the in-cluster account */
+	char *namespace_; /* of the workspace */
+	char *pod;	  /* template; see config_expand() */
+	char *container;  /* or NULL: the pod's default */
 	enum log_level log_level;
 };
 

@@ -26,7 +26,7 @@ enum k8s_err_code {
 	K8S_ERR_API,	    /* any other refusal of the API server */
 	K8S_ERR_DISCONNECT, /* an established stream was cut */
 	K8S_ERR_NOT_EXECUTABLE, /* the command exists but can't be run (126) */
-	K8S_ERR_NO_COMMAND, /* the command does not exist (127) */
+	K8S_ERR_NO_COMMAND,	/* the command does not exist (127) */
 };
 
 /* Longest error text including its NUL; longer ones are cut. */
@@ -37,9 +37,12 @@ struct k8s_err {
 	char msg[K8S_ERR_MAX];
 };
 
-#define K8S_ERR_INIT                 \
-	{                            \
-		K8S_ERR_NONE, { 0 }  \
+#define K8S_ERR_INIT          \
+	{                     \
+		K8S_ERR_NONE, \
+		{             \
+			0     \
+		}             \
 	}
 
 /*

@@ -60,8 +60,8 @@ log_escape(char *dst, size_t size, const char *src, size_t len)
 void
 log_write(enum log_level level, const char *fmt, ...)
 {
-	static const int priority[] = { LOG_ERR, LOG_WARNING, LOG_INFO,
-		LOG_DEBUG };
+	static const int priority[] = {LOG_ERR, LOG_WARNING, LOG_INFO,
+	    LOG_DEBUG};
 	char line[LOG_MAX], safe[LOG_MAX * 2];
 	int saved = errno;
 	va_list ap;

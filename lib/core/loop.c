@@ -55,7 +55,7 @@ loop_free(struct loop *l)
 static int
 loop_ctl(struct loop_io *io, int op)
 {
-	struct epoll_event ev = { .events = io->events, .data.ptr = io };
+	struct epoll_event ev = {.events = io->events, .data.ptr = io};
 
 	return epoll_ctl(io->l->epfd, op,
 	    io->stand_in != -1 ? io->stand_in : io->fd, &ev);
@@ -71,13 +71,13 @@ loop_add(struct loop *l, int fd, uint32_t events, loop_cb *cb, void *arg,
 		k8s_err_errno(err, "out of memory");
 		return NULL;
 	}
-	*io = (struct loop_io) {
-		.l = l,
-		.fd = fd,
-		.stand_in = -1,
-		.events = events,
-		.cb = cb,
-		.arg = arg,
+	*io = (struct loop_io){
+	    .l = l,
+	    .fd = fd,
+	    .stand_in = -1,
+	    .events = events,
+	    .cb = cb,
+	    .arg = arg,
 	};
 	if (loop_ctl(io, EPOLL_CTL_ADD) == 0) {
 		io->watched = 1;
@@ -100,9 +100,9 @@ loop_add(struct loop *l, int fd, uint32_t events, loop_cb *cb, void *arg,
 void
 loop_want(struct loop_io *io, uint32_t events)
 {
-	int op = events == 0 ? EPOLL_CTL_DEL :
-	    io->watched	     ? EPOLL_CTL_MOD :
-			       EPOLL_CTL_ADD;
+	int op = events == 0 ? EPOLL_CTL_DEL
+	    : io->watched    ? EPOLL_CTL_MOD
+			     : EPOLL_CTL_ADD;
 
 	if (io->watched ? io->events == events && events != 0 : events == 0)
 		return;

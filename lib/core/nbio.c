@@ -15,7 +15,7 @@ nbio_open(struct nbio *io, int fd, int write, struct k8s_err *err)
 	struct stat st;
 	int own, flags;
 
-	*io = (struct nbio) { .fd = fd, .flags = -1 };
+	*io = (struct nbio){.fd = fd, .flags = -1};
 	if (fstat(fd, &st) == -1) {
 		io->fd = -1;
 		return k8s_err_errno(err, "descriptor %d", fd);
@@ -62,8 +62,8 @@ nbio_read(struct nbio *io, void *p, size_t len)
 	ssize_t n;
 
 	do {
-		n = io->is_sock ? recv(io->fd, p, len, MSG_DONTWAIT) :
-				  read(io->fd, p, len);
+		n = io->is_sock ? recv(io->fd, p, len, MSG_DONTWAIT)
+				: read(io->fd, p, len);
 	} while (n == -1 && errno == EINTR);
 	return n;
 }
@@ -74,9 +74,9 @@ nbio_write(struct nbio *io, const void *p, size_t len)
 	ssize_t n;
 
 	do {
-		n = io->is_sock ?
-		    send(io->fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL) :
-		    write(io->fd, p, len);
+		n = io->is_sock
+		    ? send(io->fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL)
+		    : write(io->fd, p, len);
 	} while (n == -1 && errno == EINTR);
 	return n;
 }

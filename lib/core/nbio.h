@@ -25,7 +25,10 @@ struct nbio {
  */
 int nbio_open(struct nbio *io, int fd, int write, struct k8s_err *err);
 
-/* As read(2) and write(2), never blocking (EAGAIN), never SIGPIPE. */
+/*
+ * As read(2) and write(2), never blocking (EAGAIN). The caller ignores
+ * SIGPIPE, which a pipe without a reader raises.
+ */
 ssize_t nbio_read(struct nbio *io, void *p, size_t len);
 ssize_t nbio_write(struct nbio *io, const void *p, size_t len);
 

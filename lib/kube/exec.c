@@ -21,12 +21,12 @@ struct exec {
 	void *arg;
 	struct channel_reader *reader;
 	int opened, can_close;
-	int close_wanted;	/* stdin has ended, not yet said */
-	int size_wanted;	/* size is newer than what was sent */
+	int close_wanted; /* stdin has ended, not yet said */
+	int size_wanted;  /* size is newer than what was sent */
 	struct exec_size size;
-	size_t stdin_len;	/* bytes of out to be sent */
-	int sending;		/* out or small belongs to ws */
-	struct k8s_err why;	/* why we gave up, if we did */
+	size_t stdin_len;   /* bytes of out to be sent */
+	int sending;	    /* out or small belongs to ws */
+	struct k8s_err why; /* why we gave up, if we did */
 	unsigned char small[WS_HEADROOM + 64];
 	unsigned char out[WS_HEADROOM + EXEC_MESSAGE_MAX];
 };
@@ -111,10 +111,10 @@ exec_writable(void *arg)
 	if (x->size_wanted) {
 		x->size_wanted = 0;
 		p = x->small + WS_HEADROOM;
-		len = (size_t)snprintf((char *)p,
-		    sizeof(x->small) - WS_HEADROOM,
-		    "%c{\"Width\":%u,\"Height\":%u}", EXEC_RESIZE,
-		    x->size.cols, x->size.rows);
+		len =
+		    (size_t)snprintf((char *)p, sizeof(x->small) - WS_HEADROOM,
+			"%c{\"Width\":%u,\"Height\":%u}", EXEC_RESIZE,
+			x->size.cols, x->size.rows);
 	} else if (x->stdin_len > 0) {
 		p[0] = EXEC_STDIN;
 		len = 1 + x->stdin_len;
@@ -164,10 +164,10 @@ exec_closed(void *arg, int close_code, const struct k8s_err *why)
 }
 
 static const struct ws_handler exec_ws_handler = {
-	.opened = exec_opened,
-	.data = exec_data,
-	.writable = exec_writable,
-	.closed = exec_closed,
+    .opened = exec_opened,
+    .data = exec_data,
+    .writable = exec_writable,
+    .closed = exec_closed,
 };
 
 struct exec *

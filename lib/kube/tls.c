@@ -148,15 +148,15 @@ static int
 tls_setup(SSL_CTX *ctx, const struct kubeconfig *kc, const struct cred *cred,
     const char *host, struct k8s_err *err)
 {
-	const char *name = kc->tls_server_name != NULL ? kc->tls_server_name :
-							 host;
+	const char *name =
+	    kc->tls_server_name != NULL ? kc->tls_server_name : host;
 	X509_VERIFY_PARAM *param = SSL_CTX_get0_param(ctx);
 	char *copy;
 
 	if (SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) != 1)
 		return tls_error(err, "TLS");
-	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
-		SSL_MODE_ENABLE_PARTIAL_WRITE |
+	SSL_CTX_set_mode(ctx,
+	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 		SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	(void)SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
@@ -165,10 +165,11 @@ tls_setup(SSL_CTX *ctx, const struct kubeconfig *kc, const struct cred *cred,
 		    NULL);
 	} else {
 		X509_VERIFY_PARAM_set_hostflags(param,
-		    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
-		if ((tls_is_address(name) ?
-			    X509_VERIFY_PARAM_set1_ip_asc(param, name) :
-			    X509_VERIFY_PARAM_set1_host(param, name, 0)) != 1)
+		    X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS |
+			X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
+		if ((tls_is_address(name)
+			    ? X509_VERIFY_PARAM_set1_ip_asc(param, name)
+			    : X509_VERIFY_PARAM_set1_host(param, name, 0)) != 1)
 			return tls_error(err, "the server's name");
 		if (kc->ca == NULL) {
 			if (SSL_CTX_set_default_verify_paths(ctx) != 1)

@@ -64,8 +64,8 @@ struct ws {
 	char *path;
 	const char *protocols;
 	struct wshttp_answer answer;
-	struct buf *in;	 /* of the handshake */
-	struct buf *out; /* the request, then control frames */
+	struct buf *in;		/* of the handshake */
+	struct buf *out;	/* the request, then control frames */
 	unsigned char *message; /* the caller's, framed; what is left of it */
 	size_t message_len;
 	int message_begun; /* part of it is sent: nothing may come between */
@@ -74,7 +74,7 @@ struct ws {
 	int stuck;	/* the socket takes no more for now */
 	int unread;	/* OpenSSL may hold bytes that epoll can't see */
 	int reading, heard, was_open;
-	int last_word; /* ws_close_within() was called */
+	int last_word;	/* ws_close_within() was called */
 	int close_code; /* as told by the peer; 0 not yet */
 	/* Bytes sent: so far, before the last ping, before its pong. */
 	unsigned long long sent, sent_at_ping, sent_at_pong;
@@ -110,8 +110,8 @@ static void
 ws_set_timer(struct ws *w, int ms)
 {
 	struct itimerspec in = {
-		.it_value.tv_sec = ms / 1000,
-		.it_value.tv_nsec = ms % 1000 * 1000000L + (ms == 0),
+	    .it_value.tv_sec = ms / 1000,
+	    .it_value.tv_nsec = ms % 1000 * 1000000L + (ms == 0),
 	};
 
 	(void)timerfd_settime(w->timerfd, 0, &in, NULL);
@@ -188,8 +188,8 @@ ws_write_some(struct ws *w, const unsigned char *p, size_t len)
 	if (ret > 0)
 		return ret;
 	ret = SSL_get_error(w->ssl, ret);
-	return ret == SSL_ERROR_WANT_WRITE || ret == SSL_ERROR_WANT_READ ? 0 :
-									   -1;
+	return ret == SSL_ERROR_WANT_WRITE || ret == SSL_ERROR_WANT_READ ? 0
+									 : -1;
 }
 
 /* Sends what there is. A message and control frames never mix. */
@@ -203,8 +203,7 @@ ws_flush(struct ws *w)
 		if (w->message_len > 0 && w->message_begun) {
 			n = ws_write_some(w, w->message, w->message_len);
 		} else if (buf_len(w->out) > 0) {
-			n = ws_write_some(w, buf_data(w->out),
-			    buf_len(w->out));
+			n = ws_write_some(w, buf_data(w->out), buf_len(w->out));
 		} else if (w->message_len > 0) {
 			w->message_begun = 1;
 			continue;
@@ -295,8 +294,8 @@ ws_got_control(void *arg, enum wsframe_opcode op, const unsigned char *p,
 }
 
 static const struct wsframe_handler ws_frame_handler = {
-	.data = ws_got_data,
-	.control = ws_got_control,
+    .data = ws_got_data,
+    .control = ws_got_control,
 };
 
 static void
@@ -319,7 +318,8 @@ ws_refused(struct ws *w)
 		/* What servers say to subprotocols that they don't know. */
 		k8s_err_set(&w->why, K8S_ERR_INVALID,
 		    "%s: 403 without a reason: it may speak neither v5 nor "
-		    "v4.channel.k8s.io", w->client->kc->server);
+		    "v4.channel.k8s.io",
+		    w->client->kc->server);
 	else
 		(void)status_http_error(w->answer.code,
 		    (const char *)buf_data(w->in), len, w->answer.retry_after,
@@ -397,8 +397,8 @@ ws_read_some(struct ws *w, unsigned char *p, size_t len)
 	if ((ret = SSL_read(w->ssl, p, (int)len)) > 0)
 		return ret;
 	ret = SSL_get_error(w->ssl, ret);
-	return ret == SSL_ERROR_WANT_READ || ret == SSL_ERROR_WANT_WRITE ? 0 :
-									   -1;
+	return ret == SSL_ERROR_WANT_READ || ret == SSL_ERROR_WANT_WRITE ? 0
+									 : -1;
 }
 
 static void
@@ -448,11 +448,10 @@ ws_secure(struct ws *w)
 			return;
 		verify = SSL_get_verify_result(w->ssl);
 		(void)snprintf(what, sizeof(what), "TLS: %s",
-		    verify != X509_V_OK ?
-			X509_verify_cert_error_string(verify) :
-			ret == SSL_ERROR_SSL ?
-			ERR_reason_error_string(ERR_peek_error()) :
-			"the connection was cut during the handshake");
+		    verify != X509_V_OK ? X509_verify_cert_error_string(verify)
+			: ret == SSL_ERROR_SSL
+			? ERR_reason_error_string(ERR_peek_error())
+			: "the connection was cut during the handshake");
 		ws_fail(w, K8S_ERR_TLS, what);
 		return;
 	}
@@ -635,8 +634,7 @@ ws_split_server(struct ws_client *c, int *use_tls, struct k8s_err *err)
 	    (port < slash && *port != ':') ||
 	    (size_t)(slash - port) > sizeof(c->port))
 		return k8s_err_set(err, K8S_ERR_CONFIG,
-		    "%s: server %s is not a URL", c->kc->origin,
-		    c->kc->server);
+		    "%s: server %s is not a URL", c->kc->origin, c->kc->server);
 	(void)snprintf(c->port, sizeof(c->port), "%.*s",
 	    port < slash ? (int)(slash - port - 1) : 0, port + 1);
 	if (c->port[0] == '\0')
@@ -695,8 +693,8 @@ ws_client_freep(struct ws_client **c)
 static int
 ws_start(struct ws *w, const char *path, struct k8s_err *err)
 {
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV };
+	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
+	    .ai_flags = AI_NUMERICSERV};
 	struct ws_client *c = w->client;
 	int ret;
 

@@ -41,12 +41,13 @@ wshttp_request(struct buf *b, const char *host, const char *path,
     const char *protocols, const char *token, const char *key,
     struct k8s_err *err)
 {
-	const char *const parts[] = { "GET ", path, " HTTP/1.1\r\nHost: ", host,
-		"\r\nUser-Agent: k8shell-sshd\r\nConnection: Upgrade\r\n"
-		"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-		"Sec-WebSocket-Key: ", key, "\r\nSec-WebSocket-Protocol: ",
-		protocols, token != NULL ? "\r\nAuthorization: Bearer " : "",
-		token != NULL ? token : "", "\r\n\r\n" };
+	const char *const parts[] = {"GET ", path, " HTTP/1.1\r\nHost: ", host,
+	    "\r\nUser-Agent: k8shell-sshd\r\nConnection: Upgrade\r\n"
+	    "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+	    "Sec-WebSocket-Key: ",
+	    key, "\r\nSec-WebSocket-Protocol: ", protocols,
+	    token != NULL ? "\r\nAuthorization: Bearer " : "",
+	    token != NULL ? token : "", "\r\n\r\n"};
 	size_t i;
 
 	if (!wshttp_is_clean(host) || !wshttp_is_clean(path) ||
@@ -68,8 +69,8 @@ wshttp_in_list(const char *list, size_t len, const char *item, int fold)
 	size_t n, want = strlen(item);
 
 	while (len > 0) {
-		while (len > 0 && (*list == ' ' || *list == ',' ||
-				      *list == '\t')) {
+		while (len > 0 &&
+		    (*list == ' ' || *list == ',' || *list == '\t')) {
 			list++;
 			len--;
 		}
@@ -77,8 +78,9 @@ wshttp_in_list(const char *list, size_t len, const char *item, int fold)
 			;
 		while (n > 0 && (list[n - 1] == ' ' || list[n - 1] == '\t'))
 			n--;
-		if (n == want && (fold ? strncasecmp(list, item, n) :
-					 memcmp(list, item, n)) == 0)
+		if (n == want &&
+		    (fold ? strncasecmp(list, item, n)
+			  : memcmp(list, item, n)) == 0)
 			return 1;
 		while (n < len && list[n] != ',')
 			n++;
@@ -150,8 +152,8 @@ wshttp_header(const char *line, size_t len, const char *key,
 	} else if (IS("Sec-WebSocket-Protocol")) {
 		/* Once, and one that was offered. */
 		seen->protocol += n >= sizeof(a->protocol) ? 2 : 1;
-		(void)snprintf(a->protocol, sizeof(a->protocol), "%.*s",
-		    (int)n, v);
+		(void)snprintf(a->protocol, sizeof(a->protocol), "%.*s", (int)n,
+		    v);
 		if (!wshttp_in_list(protocols, strlen(protocols), a->protocol,
 			0))
 			seen->protocol = 2;
@@ -187,10 +189,10 @@ wshttp_parse(const char *p, size_t len, const char *key, const char *protocols,
     struct wshttp_answer *a, struct k8s_err *err)
 {
 	static const char version[] = "HTTP/1.";
-	struct wshttp_seen seen = { 0, 0, 0, 0 };
+	struct wshttp_seen seen = {0, 0, 0, 0};
 	const char *end, *line, *eol;
 
-	*a = (struct wshttp_answer) { .retry_after = -1, .body_len = -1 };
+	*a = (struct wshttp_answer){.retry_after = -1, .body_len = -1};
 	/* Tell early that it is no HTTP, rather than wait for more of it. */
 	if (memcmp(p, version,
 		len < sizeof(version) - 1 ? len : sizeof(version) - 1) != 0)

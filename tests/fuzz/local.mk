@@ -1,1 +1,61 @@
 # SPDX-License-Identifier: Apache-2.0
+# A fuzz target is built in any case: with libFuzzer where configured, else
+# with a main() of our own, so that `make check` runs it over its corpus.
+FUZZERS = channel config cred kubeconfig pod prelude status ws
+check_PROGRAMS += tests/fuzz/fuzz_channel \
+	tests/fuzz/fuzz_config \
+	tests/fuzz/fuzz_cred \
+	tests/fuzz/fuzz_kubeconfig \
+	tests/fuzz/fuzz_pod \
+	tests/fuzz/fuzz_prelude \
+	tests/fuzz/fuzz_status \
+	tests/fuzz/fuzz_ws
+dist_check_SCRIPTS += tests/fuzz/replay.sh
+TESTS += tests/fuzz/replay.sh
+AM_TESTS_ENVIRONMENT += FUZZERS='$(FUZZERS)'; export FUZZERS;
+EXTRA_DIST += tests/fuzz/corpus tests/fuzz/fuzz.h tests/fuzz/replay.c
+
+if ENABLE_FUZZING
+FUZZ_MAIN =
+FUZZ_LINK = $(AM_LDFLAGS) -fsanitize=fuzzer
+else
+FUZZ_MAIN = tests/fuzz/replay.c
+FUZZ_LINK = $(AM_LDFLAGS)
+endif
+FUZZ_COMPILE = $(AM_CFLAGS) $(KUBE_CFLAGS) $(INIH_CFLAGS)
+FUZZ_CORE = lib/core/libcore.a $(INIH_LIBS)
+FUZZ_KUBE = lib/kube/libkube.a lib/core/libcore.a $(KUBE_LIBS) $(INIH_LIBS)
+
+tests_fuzz_fuzz_channel_SOURCES = tests/fuzz/fuzz_channel.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_channel_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_channel_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_channel_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_config_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_config_LDADD = $(FUZZ_CORE)
+tests_fuzz_fuzz_cred_SOURCES = tests/fuzz/fuzz_cred.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_cred_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_cred_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_cred_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_kubeconfig_SOURCES = tests/fuzz/fuzz_kubeconfig.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_kubeconfig_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_kubeconfig_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_kubeconfig_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_pod_SOURCES = tests/fuzz/fuzz_pod.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_pod_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_pod_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_pod_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_prelude_SOURCES = tests/fuzz/fuzz_prelude.c $(FUZZ_MAIN) \
+	helpers/prelude.c
+tests_fuzz_fuzz_prelude_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_prelude_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_prelude_LDADD = $(FUZZ_CORE)
+tests_fuzz_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_status_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_status_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_status_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_ws_SOURCES = tests/fuzz/fuzz_ws.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_ws_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_ws_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_ws_LDADD = $(FUZZ_KUBE)

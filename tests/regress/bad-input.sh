@@ -153,6 +153,7 @@ inside sed -i '0,/server: .*/s//server: https:\/\/no-such-host.invalid/' \
     /etc/k8shell/kubeconfig
 context fakekube
 unreachable "a server whose name does not resolve" "*can't be resolved*"
+inside mv /etc/k8shell/kubeconfig.good /etc/k8shell/kubeconfig
 context no-such-context
 unreachable "no such context" '*no-such-context*'
 context fakekube

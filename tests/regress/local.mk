@@ -5,8 +5,19 @@ TESTS += $(REGRESS)
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/session-suite.sh tests/pty-session.py \
 	tests/install-packages tests/packages.build tests/packages.run \
-	tests/packages.check demo check
+	tests/packages.check tests/build demo
+
+# A file named check would be a target's name in EXTRA_DIST.
+dist-hook:
+	cp -p $(srcdir)/check $(distdir)/check
 
 # Both count the helpers that run: not at the same time.
 tests/regress/bad-input.log: tests/regress/fakekube.log
 tests/regress/fakekube.log: $(check_PROGRAMS)
+EXTRA_DIST += tests/bastion/box.sh tests/bastion/down tests/bastion/inside \
+	tests/bastion/loginshell.conf tests/bastion/syslogd tests/bastion/up \
+	tests/cluster/README.md tests/cluster/down tests/cluster/lib.sh \
+	tests/cluster/make-certs tests/cluster/make-images \
+	tests/cluster/make-kube tests/cluster/node tests/cluster/packages \
+	tests/cluster/rbac.yaml tests/cluster/up tests/cluster/workspaces.yaml \
+	tests/fakekube/up tests/fakekube/down

@@ -67,15 +67,16 @@ exchange_message(struct exchange *x, struct json_object *o)
 		   *text = kjson_string(o, "text");
 	int channel = exchange_number(o, "channel");
 	int length = exchange_number(o, "length");
-	size_t i, len;
+	size_t i, len = 0;
 	unsigned char *m;
 	unsigned int byte;
 	char *whole;
 
 	assert_true(x->n < EXCHANGE_MAX);
 	assert_in_range(length, 1, 4096);
-	len = (size_t)length;
-	m = malloc(len);
+	if (length > 0 && length <= 4096)
+		len = (size_t)length;
+	m = malloc(len + 1);
 	assert_non_null(hex);
 	assert_non_null(text);
 	assert_non_null(m);

@@ -1,54 +1,102 @@
 # SPDX-License-Identifier: Apache-2.0
-EXTRA_DIST += tests/unit/exchange.h tests/unit/envprobe.c \
-	tests/unit/envprobe.h tests/unit/shells.h
+EXTRA_DIST += tests/data/transcripts \
+	tests/unit/envprobe.c tests/unit/envprobe.h \
+	tests/unit/exchange.h tests/unit/httpd.h \
+	tests/unit/kubeconfig_text.h tests/unit/shells.h \
+	tests/unit/tmpdir.h tests/unit/unit.h
+
 if HAVE_CMOCKA
+UNIT_TESTS = \
+	tests/unit/test_api \
+	tests/unit/test_b64 \
+	tests/unit/test_buf \
+	tests/unit/test_channel \
+	tests/unit/test_clientenv \
+	tests/unit/test_config \
+	tests/unit/test_cred \
+	tests/unit/test_err \
+	tests/unit/test_exec \
+	tests/unit/test_kubeconfig \
+	tests/unit/test_kubeconfig_load \
+	tests/unit/test_log \
+	tests/unit/test_loop \
+	tests/unit/test_nbio \
+	tests/unit/test_pod \
+	tests/unit/test_prelude \
+	tests/unit/test_prelude_scan \
+	tests/unit/test_prelude_stdin \
+	tests/unit/test_proc \
+	tests/unit/test_status \
+	tests/unit/test_tls \
+	tests/unit/test_wsframe \
+	tests/unit/test_wshttp
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+
 UNIT_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS) $(INIH_CFLAGS) $(CMOCKA_CFLAGS)
 UNIT_CORE = lib/core/libcore.a $(INIH_LIBS) $(CMOCKA_LIBS)
 UNIT_KUBE = lib/kube/libkube.a lib/core/libcore.a $(KUBE_LIBS) $(INIH_LIBS) \
 	$(CMOCKA_LIBS)
-UNIT_TESTS = \
-	tests/unit/test_channel \
-	tests/unit/test_clientenv \
-	tests/unit/test_config \
-	tests/unit/test_exec \
-	tests/unit/test_loop \
-	tests/unit/test_nbio \
-	tests/unit/test_prelude \
-	tests/unit/test_prelude_scan
-check_PROGRAMS += $(UNIT_TESTS)
-TESTS += $(UNIT_TESTS)
-tests_unit_test_channel_SOURCES = tests/unit/test_channel.c
+
+tests_unit_test_api_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_api_LDADD = $(UNIT_KUBE)
+tests_unit_test_b64_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_b64_LDADD = $(UNIT_KUBE)
+tests_unit_test_buf_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_buf_LDADD = $(UNIT_CORE)
 tests_unit_test_channel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_channel_LDADD = $(UNIT_KUBE)
-# A library whose constructor runs before main(), found beside the test.
-tests_unit_test_clientenv_SOURCES = tests/unit/test_clientenv.c
+# With a library whose constructor runs before main(), found beside it.
 tests_unit_test_clientenv_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_clientenv_LDFLAGS = $(AM_LDFLAGS) -Wl,-rpath,'$$ORIGIN'
 tests_unit_test_clientenv_LDADD = lib/core/libclientenv.a \
 	tests/unit/libenvprobe.so $(CMOCKA_LIBS)
-CLEANFILES += tests/unit/libenvprobe.so
 tests/unit/libenvprobe.so: tests/unit/envprobe.c tests/unit/envprobe.h \
-    config.h tests/unit/$(am__dirstamp)
-	$(AM_V_CCLD)$(CC) $(DEFS) $(AM_CPPFLAGS) $(CPPFLAGS) $(CFLAGS) \
-	    -fPIC -shared -Wl,-soname,libenvprobe.so -o $@ \
-	    $(srcdir)/tests/unit/envprobe.c
-tests_unit_test_config_SOURCES = tests/unit/test_config.c
+    config.h
+	$(AM_V_CCLD)$(MKDIR_P) tests/unit && $(CC) $(DEFS) $(AM_CPPFLAGS) \
+	    $(CPPFLAGS) $(CFLAGS) -fPIC -shared \
+	    -Wl,-soname,libenvprobe.so -o $@ $(srcdir)/tests/unit/envprobe.c
+CLEANFILES += tests/unit/libenvprobe.so
 tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_CORE)
-tests_unit_test_exec_SOURCES = tests/unit/test_exec.c
+tests_unit_test_cred_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_cred_LDADD = $(UNIT_KUBE)
+tests_unit_test_err_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_err_LDADD = $(UNIT_CORE)
 tests_unit_test_exec_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_exec_LDADD = $(UNIT_KUBE)
-tests_unit_test_loop_SOURCES = tests/unit/test_loop.c
+tests_unit_test_kubeconfig_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_kubeconfig_LDADD = $(UNIT_KUBE)
+tests_unit_test_kubeconfig_load_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_kubeconfig_load_LDADD = $(UNIT_KUBE)
+tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_log_LDADD = $(UNIT_CORE)
 tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_loop_LDADD = $(UNIT_CORE)
-tests_unit_test_nbio_SOURCES = tests/unit/test_nbio.c
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
-tests_unit_test_prelude_SOURCES = tests/unit/test_prelude.c helpers/prelude.c
+tests_unit_test_pod_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_pod_LDADD = $(UNIT_KUBE)
+tests_unit_test_prelude_SOURCES = tests/unit/test_prelude.c \
+	helpers/prelude.c
 tests_unit_test_prelude_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_prelude_LDADD = $(UNIT_KUBE) -lutil
 tests_unit_test_prelude_scan_SOURCES = tests/unit/test_prelude_scan.c \
 	helpers/prelude.c
 tests_unit_test_prelude_scan_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_prelude_scan_LDADD = $(UNIT_CORE)
+tests_unit_test_prelude_stdin_SOURCES = tests/unit/test_prelude_stdin.c \
+	helpers/prelude.c
+tests_unit_test_prelude_stdin_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_prelude_stdin_LDADD = $(UNIT_CORE) -lutil
+tests_unit_test_proc_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_proc_LDADD = $(UNIT_CORE)
+tests_unit_test_status_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_status_LDADD = $(UNIT_KUBE)
+tests_unit_test_wsframe_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_wsframe_LDADD = $(UNIT_KUBE)
+tests_unit_test_wshttp_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_wshttp_LDADD = $(UNIT_KUBE)
+tests_unit_test_tls_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_tls_LDADD = $(UNIT_KUBE)
 endif

@@ -408,12 +408,14 @@ plugin_fails(void **state)
 	assert_int_equal(r, -1);
 	unit_check_err(&err, K8S_ERR_AUTH,
 	    "/plugin: it failed with exit "
-	    "status 3 (the log has what it wrote)");
+	    "status 3: run it by hand to see why");
 	assert_null(strstr(err.msg, "log in"));
 	rewind(f);
 	n = fread(log, 1, sizeof(log) - 1, f);
 	log[n] = '\0';
-	assert_non_null(strstr(log, "exit status 3: log in [1magain\n"));
+	/* How it ended, and nothing of what it wrote: that may be a token. */
+	assert_non_null(strstr(log, "failed with exit status 3"));
+	assert_null(strstr(log, "log in"));
 	fclose(f);
 	kubeconfig_free(kc);
 

@@ -2,10 +2,12 @@
 #include "tests/unit/unit.h"
 
 #include <fcntl.h>
-#include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/core/loop.h"
@@ -45,22 +47,47 @@ watch_add(struct watch *w, struct loop *l, int fd, uint32_t events)
 	assert_int_equal(err.code, K8S_ERR_NONE);
 }
 
-/* Whether another loop that waits for this one would wake up now. */
-static int
-is_ready(const struct loop *l)
+/* What is ready now. */
+static void
+dispatch(struct loop *l)
 {
-	struct pollfd p = {.fd = loop_fd(l), .events = POLLIN};
+	assert_int_equal(loop_dispatch(l, 0), 0);
+}
 
-	return poll(&p, 1, 0) == 1;
+/*
+ * Whether the loop would go round at once, be it without calling anybody: a
+ * wait for nothing takes all of its time.
+ */
+static int
+is_ready(struct loop *l)
+{
+	struct timespec a, b;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	assert_int_equal(loop_dispatch(l, 20), 0);
+	clock_gettime(CLOCK_MONOTONIC, &b);
+	return (b.tv_sec - a.tv_sec) * 1000 +
+	    (b.tv_nsec - a.tv_nsec) / 1000000 <
+	    19;
+}
+
+static int
+lowest_free_fd(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
 }
 
 static struct loop *
 new_loop(void)
 {
+	int fd = lowest_free_fd();
 	struct loop *l = loop_new(NULL);
 
 	assert_non_null(l);
-	assert_true(fcntl(loop_fd(l), F_GETFD) & FD_CLOEXEC);
+	assert_true(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	return l;
 }
 
@@ -75,25 +102,24 @@ level_triggered(void **state)
 	(void)state;
 	assert_int_equal(pipe(p), 0);
 	watch_add(&w, l, p[0], EPOLLIN);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 0);
 	assert_false(is_ready(l));
 	assert_int_equal(write(p[1], "ab", 2), 2);
-	assert_true(is_ready(l));
-	loop_dispatch(l);
-	loop_dispatch(l);
+	dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 2);
 	assert_int_equal(w.events, EPOLLIN);
 	assert_int_equal(read(p[0], &c, 1), 1);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 3);
 	assert_int_equal(read(p[0], &c, 1), 1);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 3);
 	assert_false(is_ready(l));
 	/* The end of file is readable too. */
 	close(p[1]);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 4);
 	assert_true(w.events & EPOLLHUP);
 	loop_del(w.io);
@@ -111,24 +137,24 @@ reports_what_is_wanted(void **state)
 	(void)state;
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
 	watch_add(&w, l, s[0], EPOLLIN);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 0);
 	loop_want(w.io, EPOLLOUT);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.events, EPOLLOUT);
 	assert_int_equal(write(s[1], "a", 1), 1);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.events, EPOLLOUT);
 	loop_want(w.io, EPOLLIN | EPOLLOUT);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.events, EPOLLIN | EPOLLOUT);
 	loop_want(w.io, 0);
 	loop_want(w.io, 0);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 3);
 	loop_want(w.io, EPOLLIN);
 	loop_want(w.io, EPOLLIN);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 4);
 	assert_int_equal(w.events, EPOLLIN);
 	loop_del(w.io);
@@ -148,27 +174,27 @@ hung_up_does_not_spin(void **state)
 	(void)state;
 	assert_int_equal(pipe(p), 0);
 	watch_add(&w, l, p[1], EPOLLERR);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 0);
 	close(p[0]);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 1);
 	assert_true(w.events & EPOLLERR);
 	loop_want(w.io, 0);
 	assert_false(is_ready(l));
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 1);
 	loop_want(w.io, EPOLLERR);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 2);
 	loop_del(w.io);
 	/* The same from the start. */
 	watch_add(&w, l, p[1], 0);
 	assert_false(is_ready(l));
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 0);
 	loop_want(w.io, EPOLLOUT);
-	loop_dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 1);
 	loop_del(w.io);
 	assert_false(is_ready(l));
@@ -194,7 +220,7 @@ deletes_within_a_callback(void **state)
 		/* i: itself or the other; whichever of them comes first. */
 		w[0].kill = &w[i];
 		w[1].kill = &w[1 - i];
-		loop_dispatch(l);
+		dispatch(l);
 		if (i == 0) {
 			assert_int_equal(w[0].calls, 1);
 			assert_int_equal(w[1].calls, 1);
@@ -204,7 +230,7 @@ deletes_within_a_callback(void **state)
 			assert_int_equal(w[0].calls + w[1].calls, 1);
 			assert_true((w[0].io == NULL) != (w[1].io == NULL));
 		}
-		loop_dispatch(l);
+		dispatch(l);
 		assert_in_range(w[0].calls + w[1].calls, 2 - i, 2);
 		w[0].kill = w[1].kill = NULL;
 		loop_del(w[0].io);
@@ -217,36 +243,67 @@ deletes_within_a_callback(void **state)
 	loop_free(l);
 }
 
-/* Turned off by another's callback in the same batch: not called any more. */
+/*
+ * Two in one batch, each turned off by the other's callback: whichever comes
+ * first, the other one is not called any more, and not for an error either.
+ */
 static void
 turns_another_off_within_a_callback(void **state)
 {
 	struct loop *l = new_loop();
+	struct loop_io *swap;
 	struct watch w[2];
 	int p[2], other, i;
 
 	(void)state;
 	assert_int_equal(pipe(p), 0);
 	other = dup(p[1]);
+	close(p[0]);
 	watch_add(&w[0], l, p[1], EPOLLOUT);
 	watch_add(&w[1], l, other, EPOLLOUT);
-	/* Each callback turns the other one off, and off it stays. */
 	w[0].want = w[1].want = 0;
-	{
-		struct loop_io *swap = w[0].io;
-
-		w[0].io = w[1].io;
-		w[1].io = swap;
-	}
+	swap = w[0].io;
+	w[0].io = w[1].io;
+	w[1].io = swap;
 	for (i = 0; i < 3; i++)
-		loop_dispatch(l);
+		dispatch(l);
 	assert_int_equal(w[0].calls * w[1].calls, 0);
 	assert_int_equal(w[0].calls + w[1].calls, 3);
 	loop_del(w[0].io);
 	loop_del(w[1].io);
 	close(other);
-	close(p[0]);
 	close(p[1]);
+	loop_free(l);
+}
+
+/* The same with events that are not wanted any more. */
+static void
+changes_another_within_a_callback(void **state)
+{
+	struct loop *l = new_loop();
+	struct loop_io *swap;
+	struct watch w[2];
+	int s[2], other;
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);
+	assert_int_equal(write(s[1], "a", 1), 1);
+	other = dup(s[0]);
+	watch_add(&w[0], l, s[0], EPOLLIN | EPOLLOUT);
+	watch_add(&w[1], l, other, EPOLLIN | EPOLLOUT);
+	w[0].want = w[1].want = EPOLLIN;
+	swap = w[0].io;
+	w[0].io = w[1].io;
+	w[1].io = swap;
+	dispatch(l);
+	assert_int_equal(w[0].calls + w[1].calls, 2);
+	assert_int_equal(w[0].events | w[1].events, EPOLLIN | EPOLLOUT);
+	assert_int_equal(w[0].events & w[1].events, EPOLLIN);
+	loop_del(w[0].io);
+	loop_del(w[1].io);
+	close(other);
+	close(s[0]);
+	close(s[1]);
 	loop_free(l);
 }
 
@@ -261,8 +318,8 @@ off_by_itself(void **state)
 	assert_int_equal(pipe(p), 0);
 	watch_add(&w, l, p[1], EPOLLOUT);
 	w.want = 0;
-	loop_dispatch(l);
-	loop_dispatch(l);
+	dispatch(l);
+	dispatch(l);
 	assert_int_equal(w.calls, 1);
 	assert_false(is_ready(l));
 	loop_del(w.io);
@@ -286,19 +343,19 @@ watches_what_is_always_ready(void **state)
 		fd = open(paths[i], O_RDONLY | O_CLOEXEC);
 		assert_true(fd >= 0);
 		watch_add(&w, l, fd, EPOLLIN);
-		loop_dispatch(l);
-		loop_dispatch(l);
+		dispatch(l);
+		dispatch(l);
 		assert_int_equal(w.calls, 2);
 		assert_int_equal(w.events, EPOLLIN);
 		loop_want(w.io, EPOLLOUT);
-		loop_dispatch(l);
+		dispatch(l);
 		assert_int_equal(w.events, EPOLLOUT);
 		loop_want(w.io, EPOLLERR);
 		assert_false(is_ready(l));
 		loop_want(w.io, 0);
 		assert_false(is_ready(l));
 		loop_want(w.io, EPOLLIN | EPOLLOUT);
-		loop_dispatch(l);
+		dispatch(l);
 		assert_int_equal(w.events, EPOLLIN | EPOLLOUT);
 		assert_int_equal(w.calls, 4);
 		loop_del(w.io);
@@ -325,7 +382,7 @@ watches_many(void **state)
 		watch_add(&w[i], l, fd[i], EPOLLOUT);
 	}
 	for (round = 0; round < 20; round++)
-		loop_dispatch(l);
+		dispatch(l);
 	for (i = 0; i < 100; i++) {
 		assert_true(w[i].calls > 0);
 		loop_del(w[i].io);
@@ -336,13 +393,61 @@ watches_many(void **state)
 	loop_free(l);
 }
 
-static int
-lowest_free_fd(void)
+static void
+stop(void *arg, uint32_t events)
 {
-	int fd = dup(0);
+	(void)events;
+	loop_stop(arg);
+}
 
-	close(fd);
-	return fd;
+static void
+runs_until_stopped(void **state)
+{
+	struct k8s_err err = K8S_ERR_INIT;
+	struct loop *l = new_loop();
+	struct loop_io *io;
+	struct watch w;
+	int p[2], i;
+
+	(void)state;
+	assert_int_equal(pipe(p), 0);
+	io = loop_add(l, p[1], EPOLLOUT, stop, l, NULL);
+	assert_non_null(io);
+	/* Again and again; and what is ready with it is called first. */
+	watch_add(&w, l, p[0], EPOLLIN);
+	assert_int_equal(write(p[1], "a", 1), 1);
+	for (i = 1; i <= 3; i++) {
+		assert_int_equal(loop_run(l, &err), 0);
+		assert_int_equal(w.calls, i);
+	}
+	assert_int_equal(err.code, K8S_ERR_NONE);
+	loop_del(io);
+	loop_del(w.io);
+	close(p[0]);
+	close(p[1]);
+	loop_free(l);
+}
+
+static void
+on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A signal's handler ends a wait early, which is no failure. */
+static void
+survives_a_signal(void **state)
+{
+	struct itimerval soon = {.it_value.tv_usec = 20000};
+	struct sigaction sa = {.sa_handler = on_alarm}, old;
+	struct loop *l = new_loop();
+
+	(void)state;
+	assert_int_equal(sigaction(SIGALRM, &sa, &old), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &soon, NULL), 0);
+	assert_int_equal(loop_dispatch(l, 20000), 0);
+	assert_int_equal(sigaction(SIGALRM, &old, NULL), 0);
+	loop_free(l);
 }
 
 static void
@@ -381,9 +486,12 @@ main(void)
 	    cmocka_unit_test(hung_up_does_not_spin),
 	    cmocka_unit_test(deletes_within_a_callback),
 	    cmocka_unit_test(turns_another_off_within_a_callback),
+	    cmocka_unit_test(changes_another_within_a_callback),
 	    cmocka_unit_test(off_by_itself),
 	    cmocka_unit_test(watches_what_is_always_ready),
 	    cmocka_unit_test(watches_many),
+	    cmocka_unit_test(runs_until_stopped),
+	    cmocka_unit_test(survives_a_signal),
 	    cmocka_unit_test(fails_and_leaves_nothing),
 	};
 

@@ -109,7 +109,10 @@ gives_nothing_but_what_was_asked_for(void **state)
 	assert_int_equal(
 	    run_sh(
 		"ls /proc/$$/fd; readlink /proc/$$/fd/0; "
-		"grep -E 'Sig(Blk|Ign)' /proc/$$/status | tr '\\n\\t' '  '; "
+		/* 32 and 33, the C library's own: make ignores them. */
+		"grep -E 'Sig(Blk|Ign)' /proc/$$/status | "
+		"sed s/0000000180000000/0000000000000000/ | "
+		"tr '\\n\\t' '  '; "
 		"test \"$(cut -d' ' -f6 /proc/$$/stat)\" = $$ && echo leader; "
 		"(: </dev/tty) 2>/dev/null || echo no tty",
 		10000, 4096, out, err_out, &status, NULL),
