@@ -153,6 +153,7 @@ terminal() {
 # A client that is killed leaves no helper behind on the bastion.
 departures() {
 	local pid
+	t "$1: no helper stays after a session" helpers_end
 	ssh -F "$K8SHELL_SSH_CONFIG" "$1" 'sleep 30' </dev/null >/dev/null \
 	    2>&1 &
 	pid=$!
@@ -160,9 +161,9 @@ departures() {
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null
 	t "$1: no helper stays when the client is killed" \
-	    wait_for 20 helper_gone
+	    helpers_end
 	s "$1" 'yes' </dev/null 2>/dev/null | head -c 1000 >/dev/null
-	t "$1: nor when it stops reading" wait_for 20 helper_gone
+	t "$1: nor when it stops reading" helpers_end
 }
 
 # Helpers of this bastion only: all that run this very file.
@@ -178,6 +179,19 @@ helper_runs() {
 }
 helper_gone() {
 	[ -z "$(helpers)" ]
+}
+# The same with a deadline, and what is known of one that stays.
+helpers_end() {
+	local p
+	wait_for 20 helper_gone && return
+	for p in $(helpers); do
+		tr '\0' ' ' <"$p/cmdline"
+		grep -E '^(State|PPid|SigPnd|ShdPnd):' "$p/status"
+		cat "$p/wchan" "$p/stack"
+		ls -l "$p/fd"
+	done
+	tail -n 5 "$K8SHELL_LOG"
+	return 1
 }
 
 for host in "$@"; do

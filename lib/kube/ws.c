@@ -251,7 +251,8 @@ ws_control(struct ws *w, enum wsframe_opcode op, const unsigned char *p,
 		ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
 		return;
 	}
-	memcpy(frame + WSFRAME_HEAD_MAX, p, len);
+	if (len > 0)
+		memcpy(frame + WSFRAME_HEAD_MAX, p, len);
 	f = wsframe_make(op, frame + WSFRAME_HEAD_MAX, len, mask);
 	if (buf_put(w->out, f, (size_t)(frame + WSFRAME_HEAD_MAX + len - f)) ==
 	    -1)
