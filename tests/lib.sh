@@ -59,6 +59,12 @@ need_root() {
 	[ "$(id -u)" = 0 ] || skip "needs root (namespaces, users)"
 }
 
+# One at a time of the tests that look at all helpers of the machine.
+alone() {
+	exec 9>/run/k8shell-regress.lock
+	flock 9
+}
+
 # wait_for SECONDS COMMAND...: until it succeeds; a deadline, not a sleep.
 wait_for() {
 	local end=$((SECONDS + $1))

@@ -8,6 +8,7 @@ set -u
 # shellcheck source=tests/lib.sh
 . "${top_srcdir:-.}/tests/lib.sh"
 need_root
+alone
 cd "${top_srcdir:-.}" || exit 1
 build=${top_builddir:-$PWD/build/gcc}
 state=/run/k8shell-bad-input.$$

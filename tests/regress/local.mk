@@ -15,9 +15,6 @@ EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 dist-hook:
 	cp -p $(srcdir)/check $(distdir)/check
 
-# Both count the helpers that run: not at the same time.
-tests/regress/bad-input.sh.log: tests/regress/fakekube.sh.log
-tests/regress/fakekube.sh.log: $(check_PROGRAMS)
 EXTRA_DIST += tests/bastion/box.sh tests/bastion/down tests/bastion/inside \
 	tests/bastion/loginshell.conf tests/bastion/syslogd tests/bastion/up \
 	tests/cluster/README.md tests/cluster/down tests/cluster/lib.sh \
