@@ -2,31 +2,18 @@
 #include "lib/core/config.h"
 
 #include <ctype.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <ini.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "lib/core/buf.h"
+#include "lib/core/inifile.h"
 
-/* Largest configuration file, and longest name of a pod (RFC 1123). */
-#define CONFIG_FILE_MAX (256 * 1024)
+/* Longest name of a pod (RFC 1123). */
 #define CONFIG_NAME_MAX 253
 
-/* Longest line: the INI parser cuts longer ones (its INI_MAX_LINE is 200). */
-#define CONFIG_LINE_MAX 198
-
-/* What the INI parser's calls of the reader and the handler share. */
 struct config_reader {
 	struct config *c;
-	const char *rest; /* of the text */
-	int line;	  /* under way, from 1 */
 	int seen_log_level;
-	char complaint[160]; /* the first one */
-	int complaint_line;
 };
 
 int
@@ -103,22 +90,16 @@ config_expand(const char *template, const char *user, struct k8s_err *err)
 	return copy;
 }
 
+/* The sections of k8shell-proxyd's: see proxyprotocol/settings.h. */
 static int
-config_complain(struct config_reader *r, const char *what, const char *name)
+config_is_others(const char *section)
 {
-	char safe[64];
-
-	if (r->complaint_line == 0) {
-		(void)snprintf(r->complaint, sizeof(r->complaint),
-		    "%s \"%s\"; see k8shell.conf(5)", what,
-		    log_escape(safe, sizeof(safe), name, strlen(name)));
-		r->complaint_line = r->line;
-	}
-	return 0;
+	return strcmp(section, "proxyd") == 0 ||
+	    strncmp(section, "listener ", 9) == 0;
 }
 
 static int
-config_handler(void *arg, const char *section, const char *name,
+config_log_level(struct config_reader *cr, struct inifile_reader *r,
     const char *value)
 {
 	static const struct {
@@ -130,10 +111,26 @@ config_handler(void *arg, const char *section, const char *name,
 	    {"info", LOGL_INFO},
 	    {"debug", LOGL_DEBUG},
 	};
-	struct config_reader *r = arg;
-	struct config *c = r->c;
-	char **slot = NULL;
 	size_t i;
+
+	if (cr->seen_log_level++)
+		return inifile_complain(r, "set twice:", "level");
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcmp(value, levels[i].word) == 0) {
+			cr->c->log_level = levels[i].level;
+			return 0;
+		}
+	return inifile_complain(r, "level is error, warn, info or debug, not",
+	    value);
+}
+
+static int
+config_key(void *arg, struct inifile_reader *r, const char *section,
+    const char *name, const char *value)
+{
+	struct config_reader *cr = arg;
+	struct config *c = cr->c;
+	char **slot = NULL;
 
 	if (strcmp(section, "kubernetes") == 0) {
 		if (strcmp(name, "kubeconfig") == 0)
@@ -146,114 +143,49 @@ config_handler(void *arg, const char *section, const char *name,
 		else if (strcmp(name, "container") == 0)
 			slot = &c->container;
 	} else if (strcmp(section, "log") == 0) {
-		if (strcmp(name, "level") != 0)
-			return config_complain(r, "unknown key", name);
-		if (r->seen_log_level++)
-			return config_complain(r, "set twice:", name);
-		for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-			if (strcmp(value, levels[i].word) == 0) {
-				c->log_level = levels[i].level;
-				return 1;
-			}
-		return config_complain(r,
-		    "level is error, warn, info or debug, not", value);
+		if (strcmp(name, "level") == 0)
+			return config_log_level(cr, r, value);
+	} else if (config_is_others(section)) {
+		return 0;
 	} else {
-		return config_complain(r, "unknown section", section);
+		return inifile_complain(r, "unknown section", section);
 	}
 	if (slot == NULL)
-		return config_complain(r, "unknown key", name);
+		return inifile_complain(r, "unknown key", name);
 	if (*slot != NULL)
-		return config_complain(r, "set twice:", name);
-	if (value == NULL || *value == '\0')
-		return config_complain(r, "no value for", name);
+		return inifile_complain(r, "set twice:", name);
 	if (strlen(value) > CONFIG_VALUE_MAX)
-		return config_complain(r, "value too long for", name);
+		return inifile_complain(r, "value too long for", name);
 	if (slot == &c->kubeconfig && *value != '/')
-		return config_complain(r, "not an absolute path:", value);
+		return inifile_complain(r, "not an absolute path:", value);
 	if (slot == &c->namespace_ && !config_is_label(value))
-		return config_complain(r, "not a namespace:", value);
+		return inifile_complain(r, "not a namespace:", value);
 	if (slot == &c->container && !config_is_label(value))
-		return config_complain(r, "not a container:", value);
+		return inifile_complain(r, "not a container:", value);
 	if ((*slot = strdup(value)) == NULL)
-		return config_complain(r, "out of memory at", name);
-	return 1;
-}
-
-/* The number of the first line that is too long, 0 if none is. */
-static int
-config_long_line(const char *text)
-{
-	size_t len;
-	int line;
-
-	for (line = 1; *text != '\0'; line++) {
-		len = strcspn(text, "\n");
-		if (len > CONFIG_LINE_MAX)
-			return line;
-		text += len;
-		if (*text == '\n')
-			text++;
-	}
+		return inifile_complain(r, "out of memory at", name);
 	return 0;
 }
 
-/*
- * fgets(3) for the INI parser, without the blanks at a line's start: to it
- * they mean that the value of the line above goes on.
- */
-static char *
-config_next_line(char *line, int size, void *arg)
-{
-	struct config_reader *r = arg;
-	size_t len;
-
-	if (*r->rest == '\0')
-		return NULL;
-	r->line++;
-	r->rest += strspn(r->rest, " \t\r\v\f");
-	len = strcspn(r->rest, "\n");
-	if (r->rest[len] == '\n')
-		len++;
-	if (len > (size_t)size - 1)
-		len = (size_t)size - 1;
-	memcpy(line, r->rest, len);
-	line[len] = '\0';
-	r->rest += len;
-	return line;
-}
-
-struct config *
-config_parse(const char *text, const char *origin, struct k8s_err *err)
+static struct config *
+config_read(const char *text, const char *path, struct k8s_err *err)
 {
 	__attribute__((cleanup(config_freep))) struct config *c = NULL;
-	struct config_reader r = {0};
+	struct config_reader cr = {0};
 	struct config *done;
-	int line;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		k8s_err_errno(err, "out of memory");
 		return NULL;
 	}
 	c->log_level = LOGL_INFO;
-	r.c = c;
-	r.rest = text;
-	if ((line = config_long_line(text)) != 0) {
-		k8s_err_set(err, K8S_ERR_CONFIG,
-		    "%s line %d: longer than %d characters", origin, line,
-		    CONFIG_LINE_MAX);
+	cr.c = c;
+	if ((text != NULL ? inifile_parse(text, path, config_key, &cr, err)
+			  : inifile_load(path, config_key, &cr, err)) == -1)
 		return NULL;
-	}
-	line = ini_parse_stream(config_next_line, &r, config_handler, &r);
-	if (line != 0) {
-		k8s_err_set(err, K8S_ERR_CONFIG, "%s line %d: %s", origin, line,
-		    r.complaint_line == line
-			? r.complaint
-			: "not \"key = value\" nor \"[section]\"");
-		return NULL;
-	}
 	if (c->namespace_ == NULL || c->pod == NULL) {
 		k8s_err_set(err, K8S_ERR_CONFIG,
-		    "%s: [workspace] needs namespace and pod", origin);
+		    "%s: [workspace] needs namespace and pod", path);
 		return NULL;
 	}
 	done = c;
@@ -262,32 +194,15 @@ config_parse(const char *text, const char *origin, struct k8s_err *err)
 }
 
 struct config *
+config_parse(const char *text, const char *origin, struct k8s_err *err)
+{
+	return config_read(text, origin, err);
+}
+
+struct config *
 config_load(const char *path, struct k8s_err *err)
 {
-	__attribute__((cleanup(buf_freep))) struct buf *b = NULL;
-	const char *text;
-	int fd, ret;
-
-	if ((fd = open(path, O_RDONLY | O_CLOEXEC)) == -1) {
-		k8s_err_errno(err, "%s", path);
-		if (err != NULL)
-			err->code = K8S_ERR_CONFIG;
-		return NULL;
-	}
-	if ((b = buf_new(CONFIG_FILE_MAX)) == NULL) {
-		(void)close(fd);
-		k8s_err_errno(err, "out of memory");
-		return NULL;
-	}
-	ret = buf_read_all(b, fd);
-	(void)close(fd);
-	if (ret == -1 || (text = buf_string(b)) == NULL) {
-		k8s_err_errno(err, "reading %s", path);
-		if (err != NULL)
-			err->code = K8S_ERR_CONFIG;
-		return NULL;
-	}
-	return config_parse(text, path, err);
+	return config_read(NULL, path, err);
 }
 
 void

@@ -4,6 +4,7 @@ lib_core_libcore_a_SOURCES = \
 	lib/core/buf.c lib/core/buf.h \
 	lib/core/config.c lib/core/config.h \
 	lib/core/err.c lib/core/err.h \
+	lib/core/inifile.c lib/core/inifile.h \
 	lib/core/log.c lib/core/log.h \
 	lib/core/loop.c lib/core/loop.h \
 	lib/core/nbio.c lib/core/nbio.h \
