@@ -14,12 +14,14 @@
  *   made to see "Accepted publickey for root ...". sshd's stderr must therefore
  *   be a socket that keeps packets apart (AF_UNIX, SOCK_SEQPACKET; 1 KiB is
  *   the longest line), one line a packet.
- * - A line counts only with the address and port of this very client in it.
+ * - A line counts only with the address and port of this very client in it
+ *   (but NOT_ALLOWED and BANNER, which see).
  * - Text of the client can contain those too. What ends a line is matched at
  *   its end. Where the client's text can be on both sides of the address, the
- *   name of an existing account ends at the first match, as no account is
- *   called "root from 192.0.2.1 port 22 ssh2" while a certificate's key id may
- *   well be; the name of an account that does not exist ends at the last.
+ *   name of an existing account ends at the first match: no account is called
+ *   "root from 192.0.2.1 port 22 ssh2", while a certificate's key id may well
+ *   be (so no name service may hand out such an account). The name of an
+ *   account that does not exist ends at the last.
  */
 #ifndef K8SHELL_SSHDLOG_H
 #define K8SHELL_SSHDLOG_H
@@ -39,7 +41,10 @@ enum sshdlog_kind {
 	SSHDLOG_FAILED,
 	/* "Invalid user USER from ...": no such account. */
 	SSHDLOG_INVALID_USER,
-	/* "User USER from HOST not allowed because ...", "ROOT LOGIN ..." */
+	/*
+	 * "User USER from HOST not allowed because ...": HOST may be a name.
+	 * "ROOT LOGIN REFUSED FROM ...": without a user.
+	 */
 	SSHDLOG_NOT_ALLOWED,
 	/* "maximum authentication attempts exceeded for ..." */
 	SSHDLOG_TOO_MANY,
@@ -57,14 +62,20 @@ enum sshdlog_kind {
 	SSHDLOG_DISCONNECT_RECEIVED,
 	/* "Disconnecting ...": sshd ends it; text says why */
 	SSHDLOG_DISCONNECTING,
-	/* What it sent is no SSH, or nothing both sides speak; text: what */
-	SSHDLOG_PROTOCOL,
+	/* "...: Connection from ...: " or "Unable to negotiate with ...: " */
+	SSHDLOG_PROTOCOL, /* what it sent is no SSH, or not ours; text: what */
+	SSHDLOG_BROKEN,	  /* a network error, or trouble of our own; text */
+	/*
+	 * "kex_exchange_identification: ...": a remark, without an address, on
+	 * the line that follows it, CLOSED or PROTOCOL. Only that one counts.
+	 */
+	SSHDLOG_BANNER,
 };
 
 /* What sshd knew of the user when it wrote the line. */
 enum sshdlog_account {
 	SSHDLOG_NO_USER = 0,   /* none named */
-	SSHDLOG_NONEXISTENT,   /* "invalid user": also one not allowed to */
+	SSHDLOG_NONEXISTENT,   /* "invalid user"; one not allowed to, too */
 	SSHDLOG_EXISTENT,      /* not authenticated, or not yet */
 	SSHDLOG_AUTHENTICATED, /* logged in */
 };

@@ -175,11 +175,11 @@ int control_connect(struct k8s_err *err);
 
 /*
  * One request and its reply each; at most CONTROL_TIMEOUT, no SIGPIPE. -1 and
- * K8S_ERR_FORBIDDEN for DENIED, K8S_ERR_INVALID for INVALID, for a reply that
+ * K8S_ERR_FORBIDDEN for DENIED; K8S_ERR_INVALID for INVALID, for a reply that
  * breaks the format and for values that this page does not allow (nothing is
- * sent then), K8S_ERR_TIMEOUT, K8S_ERR_DISCONNECT where the supervisor has
- * gone. After a timeout and after a broken reply fd is of no more use: it is
- * shut down, so that a late reply is never taken for that to another request.
+ * sent then); K8S_ERR_TIMEOUT; K8S_ERR_DISCONNECT where the supervisor has
+ * gone. After a request that failed in any way but DENIED fd is shut down, so
+ * that a late reply is never taken for that to another request.
  */
 int control_whoami(int fd, struct control_whoami *out, struct k8s_err *err);
 
@@ -194,12 +194,13 @@ int control_session_end(int fd, const struct control_session_end *e,
 
 /*
  * The pure halves of these, for tests and fuzzing: requests as packets (as the
- * replies above), and a reply to WHOAMI as the client reads it.
+ * replies above), and replies as the client reads them.
  */
 size_t control_encode_start(unsigned char *dst,
     const struct control_session_start *s);
 size_t control_encode_end(unsigned char *dst,
     const struct control_session_end *e);
+int control_decode_ok(const void *p, size_t len, struct k8s_err *err);
 int control_decode_whoami(const void *p, size_t len, struct control_whoami *out,
     struct k8s_err *err);
 

@@ -33,7 +33,8 @@ struct json {
 
 /*
  * Starts an object at the end of buf (borrowed until json_end(), and written
- * to by nobody else meanwhile).
+ * to by nobody else meanwhile). Takes the memory for all of buf's room at once,
+ * so that later there can be none missing.
  */
 void json_begin(struct json *j, struct buf *buf);
 
@@ -61,10 +62,9 @@ void json_strings(struct json *j, const char *name, const char *const *v,
     size_t n);
 
 /*
- * Ends the object, and the line with '\n'. -1 if anything did not fit or there
- * was no memory at any point: then the object says "truncated":true; or, if
- * there was no memory or less than JSON_MIN of room from the very beginning,
- * nothing has been added to the buffer.
+ * Ends the object, and the line with '\n'. -1 if something did not fit: then
+ * the object says "truncated":true. Or if it could not even be started, without
+ * memory or with less than JSON_MIN of room: then buf is unchanged.
  */
 int json_end(struct json *j);
 
