@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -106,24 +105,6 @@ load(const char *path, struct sshd_facts *facts, struct k8s_err *err)
 	return s;
 }
 
-/* A descriptor for each connection, and some of our own. */
-static int
-raise_limits(const struct settings *s, struct k8s_err *err)
-{
-	const rlim_t need = s->limits.max_connections + 256;
-	struct rlimit rl;
-
-	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
-		return k8s_err_errno(err, "getrlimit");
-	if (rl.rlim_max < need)
-		return k8s_err_set(err, K8S_ERR_CONFIG,
-		    "max_connections %u needs %llu descriptors, but there can "
-		    "be only %llu: raise LimitNOFILE or lower it",
-		    s->limits.max_connections, (unsigned long long)need,
-		    (unsigned long long)rl.rlim_max);
-	return 0;
-}
-
 static int
 start(const struct options *o, struct front_params *p, struct k8s_err *err)
 {
@@ -136,7 +117,9 @@ start(const struct options *o, struct front_params *p, struct k8s_err *err)
 	log_set_level(o->debug ? LOGL_DEBUG : p->settings->log_level);
 	if (find_user(&p->uid, &p->gid, err) == -1 ||
 	    make_dir(RUN_DIR, err) == -1 ||
-	    raise_limits(p->settings, err) == -1 ||
+	    /* One for each connection, and some of our own. */
+	    sshd_raise_nofile(p->settings->limits.max_connections + 256, err) ==
+		-1 ||
 	    supervise_self_test(p->settings, p->uid, p->gid, err) == -1 ||
 	    listen_open(&p->sockets, p->settings, NULL, err) == -1)
 		return -1;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,8 +27,34 @@
 /* What a connection can put into its /tmp: agent sockets, little else. */
 #define SSHD_TMP_OPTIONS "mode=1777,size=16m,nr_inodes=4k"
 
+static struct rlimit sshd_nofile;
+static int sshd_nofile_known;
+
 static const char *const sshd_environment[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
+
+int
+sshd_raise_nofile(unsigned int need, struct k8s_err *err)
+{
+	struct rlimit rl;
+
+	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return k8s_err_errno(err, "getrlimit");
+	if (!sshd_nofile_known)
+		sshd_nofile = rl;
+	sshd_nofile_known = 1;
+	if (rl.rlim_cur >= need)
+		return 0;
+	if (rl.rlim_max < need)
+		return k8s_err_set(err, K8S_ERR_CONFIG,
+		    "%u descriptors are needed for max_connections, but there "
+		    "can be only %llu: raise LimitNOFILE or lower it",
+		    need, (unsigned long long)rl.rlim_max);
+	rl.rlim_cur = need;
+	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
+		return k8s_err_errno(err, "setrlimit");
+	return 0;
+}
 
 /* The user of a line "keyNAMEcommanduser NAME" of sshd -T, if it is one. */
 static void
@@ -193,6 +220,8 @@ sshd_become(const struct sshd_start *start)
 	    dup2(start->log, 2) == -1)
 		sshd_fail_errno(handover, "dup2");
 	(void)umask(022);
+	if (sshd_nofile_known && setrlimit(RLIMIT_NOFILE, &sshd_nofile) == -1)
+		sshd_fail_errno(handover, "setrlimit");
 	if (chdir("/") == -1)
 		sshd_fail_errno(handover, "chdir");
 	memset(&sa, 0, sizeof(sa));

@@ -24,6 +24,12 @@ struct sshd_facts {
 int sshd_check(const struct settings *s, struct sshd_facts *facts,
     struct k8s_err *err);
 
+/*
+ * Lets this process have need descriptors. sshd gets the limit from before:
+ * a high one is not good for all that users' programs do.
+ */
+int sshd_raise_nofile(unsigned int need, struct k8s_err *err);
+
 struct sshd_start {
 	const struct settings *settings;
 	int client;    /* becomes 0 and 1 */
