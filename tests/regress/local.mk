@@ -17,7 +17,8 @@ dist-hook:
 	cp -p $(srcdir)/check $(distdir)/check
 
 EXTRA_DIST += tests/bastion/box.sh tests/bastion/down tests/bastion/inside \
-	tests/bastion/loginshell.conf tests/bastion/syslogd tests/bastion/up \
+	tests/bastion/loginshell.conf tests/bastion/notified \
+	tests/bastion/syslogd tests/bastion/up \
 	tests/cluster/README.md tests/cluster/down tests/cluster/lib.sh \
 	tests/cluster/make-certs tests/cluster/make-images \
 	tests/cluster/make-kube tests/cluster/node tests/cluster/packages \
