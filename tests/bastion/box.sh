@@ -71,6 +71,22 @@ box_alive()
 	[ -e "$1/lock" ] && ! flock -n "$1/lock" true
 }
 
+# box_pid DIR PID: the host's number of a process that is PID in the box.
+box_pid()
+{
+	local init p
+	init=$(readlink "/proc/$(cat "$1/pid")/ns/pid")
+	for p in /proc/[0-9]*; do
+		[ "$(readlink "$p/ns/pid")" = "$init" ] 2>/dev/null || continue
+		if grep -q "^NSpid:.*[[:space:]]$2\$" "$p/status" 2>/dev/null
+		then
+			echo "${p#/proc/}"
+			return
+		fi
+	done
+	return 1
+}
+
 # Returns when the last process of the box is gone.
 box_stop()
 {

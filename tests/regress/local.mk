@@ -2,21 +2,23 @@
 # They drive the real ssh and sshd, as root, against tests/fakekube. Not with
 # sanitizers: their runtime reads /proc/self, which is closed to a setgid
 # program, and writes its complaints to the user's stderr.
-REGRESS = tests/regress/fakekube.sh tests/regress/bad-input.sh
+REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
+	tests/regress/bad-input.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/session-suite.sh tests/pty-session.py \
 	tests/install-packages tests/packages.build tests/packages.run \
-	tests/packages.check tests/build demo
+	tests/packages.check tests/build tests/openssh demo
 
 # A file named check would be a target's name in EXTRA_DIST.
 dist-hook:
 	cp -p $(srcdir)/check $(distdir)/check
 
 EXTRA_DIST += tests/bastion/box.sh tests/bastion/down tests/bastion/inside \
-	tests/bastion/loginshell.conf tests/bastion/syslogd tests/bastion/up \
+	tests/bastion/loginshell.conf tests/bastion/notified \
+	tests/bastion/syslogd tests/bastion/up \
 	tests/cluster/README.md tests/cluster/down tests/cluster/lib.sh \
 	tests/cluster/make-certs tests/cluster/make-images \
 	tests/cluster/make-kube tests/cluster/node tests/cluster/packages \

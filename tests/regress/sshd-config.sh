@@ -1,0 +1,120 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Bastion mode's sshd_config as it is delivered, read by sshd 9.2 and 10 with
+# PAM and without: what it means for each kind of account.
+set -eu
+export LC_ALL=C
+# shellcheck source=tests/lib.sh
+. "${top_srcdir:-.}/tests/lib.sh"
+need_root
+cd "${top_srcdir:-.}"
+
+# In a mount namespace: the accounts are in an /etc of its own.
+if [ "${1:-}" != unshared ]; then
+	sshd92=$(tests/openssh 9.2)
+	sshd10=$(tests/openssh 10)
+	exec unshare --mount "$0" unshared "$sshd92" "$sshd10"
+fi
+shift
+tmp=$(mktemp -d)
+trap 'umount -n -l /etc /run; rm -rf "$tmp"' EXIT
+mkdir "$tmp/etc"
+cp -a /etc/. "$tmp/etc"
+mount -n --bind "$tmp/etc" /etc
+mount -n -t tmpfs -o mode=755 tmpfs /run
+mkdir /run/sshd
+ssh-keygen -q -t ed25519 -N '' -f "$tmp/host_key"
+
+# account NAME UID GID
+account() {
+	sed -i "/^$1:/d" /etc/passwd
+	echo "$1:x:$2:$3::/:/bin/sh" >>/etc/passwd
+}
+sed -i '/^k8shell-workspace:/d' /etc/group
+echo 'k8shell-workspace:x:61000:extra' >>/etc/group
+account primary 61000 61000
+account extra 61001 100
+account plain 61002 100
+# The number of no group.
+account groupless 61003 61999
+
+# effective SSHD USER [OPTION]...: what is in force, sorted.
+effective() {
+	local sshd=$1 user=$2
+	shift 2
+	"$sshd" -T -f sshd_config.d/sshd_config -h "$tmp/host_key" "$@" \
+	    -C "user=$user,host=x,addr=203.0.113.7,laddr=198.51.100.1,lport=22" |
+	    sort
+}
+
+# lines NAME: the lines of what was in force with one of these names.
+lines() {
+	grep -E "^($1) " "$tmp/effective" | sort
+}
+
+# For everybody.
+common() {
+	is "$1: nothing of this machine" "\
+allowagentforwarding yes
+allowstreamlocalforwarding local
+allowtcpforwarding local
+disableforwarding no
+gatewayports no
+permitlisten none
+permitopen any
+permittty yes
+permittunnel no
+permituserenvironment no
+permituserrc no
+x11forwarding no" "$(lines 'allow.*forwarding|disableforwarding|gatewayports|permit(listen|open|tty|tunnel|user.*)|x11forwarding')"
+	is "$1: keys only, and never root" "\
+gssapiauthentication no
+hostbasedauthentication no
+kbdinteractiveauthentication no
+passwordauthentication no
+permitemptypasswords no
+permitrootlogin no
+pubkeyauthentication yes" "$(lines '(gssapi|hostbased|kbdinteractive|password|pubkey)authentication|permit(emptypasswords|rootlogin)')"
+	is "$1: the rest" "\
+loglevel VERBOSE
+printlastlog no
+printmotd no
+subsystem sftp /usr/lib/openssh/sftp-server
+usedns no" "$(lines 'loglevel|printlastlog|printmotd|subsystem|usedns')"
+}
+
+for sshd; do
+	version=$("$sshd" -V 2>&1 |
+	    sed -n 's/.*OpenSSH_\([0-9.]*\).*/\1/p')
+	is "$version: accepts all of the file" "" \
+	    "$("$sshd" -t -f sshd_config.d/sshd_config -h "$tmp/host_key" 2>&1)"
+	is "$version: PAM is on" "usepam yes" "$(effective "$sshd" plain |
+	    grep '^usepam')"
+	for pam in yes no; do
+		for user in primary extra; do
+			name="$version, PAM $pam, $user"
+			effective "$sshd" "$user" -o "UsePAM=$pam" \
+			    >"$tmp/effective"
+			is "$name: PAM" "usepam $pam" "$(lines usepam)"
+			is "$name: nothing is forced, all variables" "\
+acceptenv *
+forcecommand none" "$(lines 'acceptenv|forcecommand')"
+			common "$name"
+		done
+		for user in plain groupless root; do
+			name="$version, PAM $pam, $user"
+			effective "$sshd" "$user" -o "UsePAM=$pam" \
+			    >"$tmp/effective"
+			is "$name: PAM" "usepam $pam" "$(lines usepam)"
+			is "$name: the session is forced, few variables" "\
+acceptenv COLORTERM
+acceptenv LANG
+acceptenv LC_*
+forcecommand exec /usr/libexec/k8shell/k8shell-session" \
+			    "$(lines 'acceptenv|forcecommand')"
+			common "$name"
+		done
+	done
+done
+finish
