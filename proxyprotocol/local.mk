@@ -12,6 +12,7 @@ proxyprotocol_libproxyprotocol_a_SOURCES = \
 	proxyprotocol/settings.c proxyprotocol/settings.h \
 	proxyprotocol/siphash.c proxyprotocol/siphash.h \
 	proxyprotocol/slots.c proxyprotocol/slots.h \
+	proxyprotocol/sources.c proxyprotocol/sources.h \
 	proxyprotocol/sshdlog.c proxyprotocol/sshdlog.h
 PROXYD_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DCONFIG_PATH='"$(k8shellconfdir)/k8shell.conf"' \

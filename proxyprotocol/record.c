@@ -218,7 +218,11 @@ record_sshd_line(struct record *r, pid_t sshd, const char *line, size_t len)
 	case SSHDLOG_PROTOCOL:
 		record_reason(r, "protocol", l->text);
 		break;
+	case SSHDLOG_BROKEN:
+		record_reason(r, "broken", l->text);
+		break;
 	case SSHDLOG_OTHER:
+	case SSHDLOG_BANNER:
 	case SSHDLOG_PARTIAL:
 	case SSHDLOG_POSTPONED:
 		break;

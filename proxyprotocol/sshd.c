@@ -2,10 +2,10 @@
 #include "proxyprotocol/sshd.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -206,16 +206,13 @@ sshd_become(const struct sshd_start *start)
 	const struct settings *s = start->settings;
 	const char *const argv[] = {s->sshd, "-i", "-e", "-f", s->sshd_config,
 	    NULL};
-	int listener, handover, sig;
+	const int handover = start->handover; /* close-on-exec, above 2 */
+	int listener, sig;
 	struct sigaction sa;
 	struct k8s_err err;
 	sigset_t none;
 	char go;
 
-	/* Above what becomes 0 to 2; closed by exec, which tells of it. */
-	handover = fcntl(start->handover, F_DUPFD_CLOEXEC, 3);
-	if (handover == -1)
-		_exit(255);
 	if (dup2(start->client, 0) == -1 || dup2(start->client, 1) == -1 ||
 	    dup2(start->log, 2) == -1)
 		sshd_fail_errno(handover, "dup2");

@@ -34,7 +34,7 @@ struct sshd_start {
 	const struct settings *settings;
 	int client;    /* becomes 0 and 1 */
 	int log;       /* becomes 2 */
-	int handover;  /* a socket: see below */
+	int handover;  /* close-on-exec, see below; above 2 as all three */
 	int addresses; /* the supervisor answers for the client's address */
 	int (*instead)(void); /* run, its value the exit status, for tests */
 };

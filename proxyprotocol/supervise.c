@@ -115,15 +115,14 @@ supervise_log_event(void *arg, uint32_t events)
 	supervise_read_log(arg);
 }
 
+/* sshd has ended, or is about to: as WNOHANG is in options, or not. */
 static void
-supervise_sshd_ended(void *arg, uint32_t events)
+supervise_reap(struct supervisor *s, int options)
 {
-	struct supervisor *s = arg;
 	enum limits_offence offence;
 
-	(void)events;
 	if (s->sshd_fd == -1 ||
-	    waitpid(s->sshd, &s->sshd_status, WNOHANG) != s->sshd)
+	    waitpid(s->sshd, &s->sshd_status, options) != s->sshd)
 		return;
 	loop_del(s->sshd_watch);
 	s->sshd_watch = NULL;
@@ -133,6 +132,13 @@ supervise_sshd_ended(void *arg, uint32_t events)
 	if (s->record != NULL &&
 	    record_sshd_ended(s->record, s->sshd_status, &offence))
 		supervise_report(s, REPORT_OFFENCE + (int)offence);
+}
+
+static void
+supervise_sshd_event(void *arg, uint32_t events)
+{
+	(void)events;
+	supervise_reap(arg, WNOHANG);
 }
 
 /*
@@ -542,7 +548,7 @@ supervise_watch(struct supervisor *s, struct k8s_err *err)
 	    (s->log_watch = loop_add(s->loop, s->log, EPOLLIN,
 		 supervise_log_event, s, err)) == NULL ||
 	    (s->sshd_watch = loop_add(s->loop, s->sshd_fd, EPOLLIN,
-		 supervise_sshd_ended, s, err)) == NULL)
+		 supervise_sshd_event, s, err)) == NULL)
 		return -1;
 	return 0;
 }
@@ -592,7 +598,8 @@ supervise_finish(struct supervisor *s)
 			supervise_control_event(&s->controls[i], 0);
 			supervise_control_close(&s->controls[i]);
 		}
-	supervise_sshd_ended(s, 0);
+	/* The listener hangs up a moment before a process can be reaped. */
+	supervise_reap(s, 0);
 }
 
 /* A child of the front has no use for what the front has open. */
