@@ -20,11 +20,12 @@
 #include "lib/core/net.h"
 
 struct limits;
-struct limits_source;
+struct source; /* proxyprotocol/sources.h */
 
-/* What a source is penalised for, with sshd's names for it. */
+/* What a source is penalized for, with sshd's names for it. */
 enum limits_offence {
 	LIMITS_AUTHFAIL,	/* authentication tried, without success */
+	LIMITS_INVALIDUSER,	/* the same, for a user who does not exist */
 	LIMITS_NOAUTH,		/* it never tried */
 	LIMITS_GRACE_EXCEEDED,	/* LoginGraceTime passed */
 	LIMITS_CRASH,		/* sshd died of it */
@@ -55,14 +56,14 @@ struct limits_config {
 	 */
 	unsigned int penalty_min, penalty_max;
 	/*
-	 * Penalised sources remembered, of IPv4 and of IPv6 each, so that who
+	 * Penalized sources remembered, of IPv4 and of IPv6 each, so that who
 	 * has many of the one cannot push out the other. When they are full
 	 * the one that is over first is forgotten: sshd's default, permissive.
 	 */
 	unsigned int max_penalty_sources;
 
 	/*
-	 * Neither penalised nor bound to max_per_source; the other limits
+	 * Neither penalized nor bound to max_per_source; the other limits
 	 * hold. Borrowed during the call only.
 	 */
 	const struct net_prefix *exempt;
@@ -74,7 +75,7 @@ enum limits_verdict {
 	LIMITS_STARTUPS,    /* dropped by startups_* */
 	LIMITS_CONNECTIONS, /* max_connections are there */
 	LIMITS_SOURCE,	    /* max_per_source of this source are there */
-	LIMITS_PENALTY,	    /* the source is penalised */
+	LIMITS_PENALTY,	    /* the source is penalized */
 	LIMITS_MEMORY,	    /* no memory to count it */
 };
 
@@ -83,9 +84,9 @@ enum limits_verdict {
  * closed before it, or the limits it is counted in, cease to exist.
  */
 struct limits_ticket {
-	struct limits *limits;	      /* NULL: counted nowhere */
-	struct limits_source *source; /* NULL: not known yet, or exempt */
-	int startup;		      /* not authenticated yet */
+	struct limits *limits; /* NULL: counted nowhere */
+	struct source *source; /* NULL: not known yet, or exempt */
+	int startup;	       /* not authenticated yet */
 };
 
 #define LIMITS_SEED_LEN 16
@@ -119,7 +120,7 @@ void limits_freep(struct limits **l);
 
 /*
  * A new connection whose source is known. Counted if LIMITS_OK, else the
- * ticket is closed. The order is sshd's: the penalty first, so that penalised
+ * ticket is closed. The order is sshd's: the penalty first, so that penalized
  * sources wear no other limit out, then how many, then of this source. random:
  * any number, each as likely. A ticket still open is closed before.
  */
@@ -144,8 +145,9 @@ void limits_authenticated(struct limits_ticket *t);
 void limits_close(struct limits_ticket *t);
 
 /*
- * For how many milliseconds from now on the source is refused; 0: not at all,
- * as it is exempt, has not more than penalty_min, or memory is short.
+ * Returns for how many milliseconds from now on the source is refused. 0: not
+ * at all, as the offence costs nothing, the source is exempt or has collected
+ * no more than penalty_min, or memory is short.
  */
 uint64_t limits_penalize(struct limits *l, const struct net_addr *addr,
     enum limits_offence offence, uint64_t now_ms);

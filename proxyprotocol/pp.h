@@ -46,7 +46,7 @@ struct pp_header {
 /*
  * Looks at the first len bytes of a connection; it keeps no state, so the
  * caller peeks (MSG_PEEK) and asks again with more.
- * PP_MORE: *need > len bytes are the least that tell more, never above
+ * PP_MORE: with fewer than *need bytes it can't be complete. len < *need <=
  *   PP_HEADER_MAX; good for SO_RCVLOWAT.
  * PP_HEADER: *h is filled in. Its len is never above len.
  * PP_BAD: err has one line: K8S_ERR_LIMIT above PP_HEADER_MAX, said as soon as

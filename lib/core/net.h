@@ -40,6 +40,26 @@ struct net_prefix {
 int net_addr_from(struct net_addr *a, const struct sockaddr *sa, socklen_t len);
 
 /*
+ * From the 4 or 16 bytes of an address as on the wire. family: AF_INET or
+ * AF_INET6. port in host order.
+ */
+void net_addr_from_ip(struct net_addr *a, int family, const void *ip,
+    unsigned int port);
+
+/*
+ * From len characters that are an address of that family as inet_pton(3)
+ * takes it. -1 if they are not, *a is untouched then.
+ */
+int net_addr_from_text(struct net_addr *a, int family, const char *text,
+    size_t len, unsigned int port);
+
+/*
+ * A port from len characters: 0 to 65535, digits alone, no leading zero. -1 if
+ * they are not, *port is untouched then.
+ */
+int net_port_parse(const char *text, size_t len, unsigned int *port);
+
+/*
  * The address without its port, letter for letter as sshd writes it to its
  * log: both leave it to getnameinfo(3) with NI_NUMERICHOST, so a link-local
  * address has its interface behind a '%'. No address is "UNKNOWN", as there.
