@@ -20,6 +20,7 @@
 #define SSHD_EXIT_CHILD_CRASH	 4
 #define SSHD_EXIT_AUTH_ATTEMPTED 5
 #define SSHD_EXIT_REFUSED	 6
+#define SSHD_EXIT_INVALID_USER	 7
 
 struct record {
 	struct audit *audit;
@@ -33,7 +34,8 @@ struct record {
 	char user[sizeof(((struct sshdlog *)NULL)->user)]; /* as last named */
 	char *failures[RECORD_FAILURES_MAX];
 	size_t failures_len, failures_more;
-	int attempted; /* to authenticate, without success */
+	int attempted;	  /* to authenticate, without success */
+	int invalid_user; /* tried with a name that is nobody's */
 	int timeout;
 	const char *reason; /* how it ended, as far as said */
 	char detail[256];   /* in sshd's or the client's words, or "" */
@@ -182,6 +184,7 @@ record_sshd_line(struct record *r, pid_t sshd, const char *line, size_t len)
 		record_failure(r, l->method);
 		break;
 	case SSHDLOG_INVALID_USER:
+		r->invalid_user = 1;
 		record_failure(r, "no such user");
 		break;
 	case SSHDLOG_NOT_ALLOWED:
@@ -302,6 +305,8 @@ record_sshd_ended(struct record *r, int status, enum limits_offence *o)
 		*o = LIMITS_GRACE_EXCEEDED;
 	else if (code == SSHD_EXIT_REFUSED)
 		*o = LIMITS_REFUSECONNECTION;
+	else if (code == SSHD_EXIT_INVALID_USER || r->invalid_user)
+		*o = LIMITS_INVALIDUSER;
 	else if (code == SSHD_EXIT_AUTH_ATTEMPTED || r->attempted)
 		*o = LIMITS_AUTHFAIL;
 	else

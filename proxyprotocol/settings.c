@@ -240,6 +240,7 @@ settings_penalties(struct inifile_reader *r, const char *value,
 		unsigned int *slot;
 	} words[] = {
 	    {"authfail", &l->penalty[LIMITS_AUTHFAIL]},
+	    {"invaliduser", &l->penalty[LIMITS_INVALIDUSER]},
 	    {"noauth", &l->penalty[LIMITS_NOAUTH]},
 	    {"grace_exceeded", &l->penalty[LIMITS_GRACE_EXCEEDED]},
 	    {"crash", &l->penalty[LIMITS_CRASH]},
