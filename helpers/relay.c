@@ -608,6 +608,13 @@ relay_run(struct relay *r, struct ws_client *client,
 }
 
 void
+relay_traffic(const struct relay *r, uint64_t *in, uint64_t *out)
+{
+	*in = r->in.bytes;
+	*out = r->out[0].io.bytes + r->out[1].io.bytes;
+}
+
+void
 relay_free(struct relay *r)
 {
 	size_t i;

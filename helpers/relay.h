@@ -7,6 +7,8 @@
 #ifndef K8SHELL_RELAY_H
 #define K8SHELL_RELAY_H
 
+#include <stdint.h>
+
 #include "lib/core/err.h"
 #include "lib/core/loop.h"
 #include "lib/kube/exec.h"
@@ -44,6 +46,9 @@ struct relay *relay_new(struct loop *loop, int tty, struct k8s_err *err);
 int relay_run(struct relay *r, struct ws_client *client,
     const struct relay_params *params, struct relay_result *result,
     struct k8s_err *err);
+
+/* How much came from the client and went to it (stderr as well) so far. */
+void relay_traffic(const struct relay *r, uint64_t *in, uint64_t *out);
 
 /* The terminal is as it was before, signals are unblocked. NULL is fine. */
 void relay_free(struct relay *r);

@@ -12,6 +12,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "helpers/prelude.h"
@@ -19,6 +20,7 @@
 #include "helpers/setup.h"
 #include "lib/core/buf.h"
 #include "lib/core/clientenv.h"
+#include "lib/core/control.h"
 #include "lib/core/log.h"
 #include "lib/core/proc.h"
 #include "lib/kube/ws.h"
@@ -38,6 +40,9 @@ struct session {
 	const char **env;
 	char **words; /* of a command without a shell */
 	int tty;
+	int control; /* socket to the connection's supervisor; -1: none */
+	long long started_ms;
+	uint64_t bytes_in, bytes_out;
 };
 
 /*
@@ -128,6 +133,74 @@ session_setup(struct session *s, int argc, char **argv, struct k8s_err *err)
 	    NULL)
 		return k8s_err_prefix(err, "the pod of user %s", s->user);
 	return 0;
+}
+
+static long long
+session_now_ms(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (long long)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+static struct control_text
+session_text(const char *s)
+{
+	return (struct control_text){s, s == NULL ? 0 : strlen(s)};
+}
+
+/*
+ * Tells the supervisor what begins. In ForceCommand mode there is none; where
+ * there is one, a session that it does not know of is not to be (audit).
+ */
+static int
+session_announce(struct session *s, struct k8s_err *err)
+{
+	const struct control_session_start start = {
+	    .kind = s->command == NULL ? CONTROL_SHELL : CONTROL_EXEC,
+	    .tty = s->tty,
+	    .command = session_text(s->command),
+	    .namespace_ = session_text(s->setup.config->namespace_),
+	    .pod = session_text(s->pod),
+	    .container = session_text(s->setup.config->container),
+	};
+	struct k8s_err why;
+
+	s->started_ms = session_now_ms();
+	if ((s->control = control_connect(&why)) == -1) {
+		if (why.code == K8S_ERR_NOT_FOUND)
+			return 0;
+	} else if (control_session_start(s->control, &start, &why) == 0) {
+		return 0;
+	}
+	return k8s_err_set(err, K8S_ERR_SYSTEM,
+	    "the session can't be put on record: %s", why.msg);
+}
+
+/* And how it ended; error: why that is not known, or NULL. */
+static void
+session_record_end(const struct session *s, int status, int sig,
+    const char *error)
+{
+	const struct control_session_end end = {
+	    .how = error != NULL ? CONTROL_FAILED
+		: sig != 0	 ? CONTROL_SIGNALED
+				 : CONTROL_EXITED,
+	    .exit_status = status,
+	    .signal = sig,
+	    .error = session_text(error),
+	    .bytes_in = s->bytes_in,
+	    .bytes_out = s->bytes_out,
+	    .duration_ms = (uint64_t)(session_now_ms() - s->started_ms),
+	};
+	struct k8s_err err;
+
+	if (s->control != -1 &&
+	    control_session_end(s->control, &end, &err) == -1)
+		log_error("user %s: the session's end can't be put on record: "
+			  "%s",
+		    s->user, err.msg);
 }
 
 /* Runs it; a container without /bin/sh gets a second, plain try. */
@@ -229,13 +302,16 @@ session_run(struct session *s, struct relay_result *result, struct k8s_err *err)
 	__attribute__((cleanup(ws_client_freep))) struct ws_client *client =
 	    NULL;
 	__attribute__((cleanup(relay_freep))) struct relay *relay = NULL;
+	int ret;
 
 	if ((loop = loop_new(err)) == NULL ||
 	    (client = ws_client_new(loop, s->setup.kc, &s->setup.cred, err)) ==
 		NULL ||
 	    (relay = relay_new(loop, s->tty, err)) == NULL)
 		return -1;
-	return session_exec(s, relay, client, result, err);
+	ret = session_exec(s, relay, client, result, err);
+	relay_traffic(relay, &s->bytes_in, &s->bytes_out);
+	return ret;
 }
 
 /* The one line a user sees of a failure; the log gets it too. */
@@ -292,7 +368,8 @@ main(int argc, char **argv)
 {
 	const struct rlimit no_core = {0, 0};
 	struct relay_result result = {.exit_code = -1};
-	__attribute__((cleanup(session_clear))) struct session s = {0};
+	__attribute__((cleanup(session_clear))) struct session s = {
+	    .control = -1};
 	struct k8s_err err = K8S_ERR_INIT;
 
 	proc_sane_fds();
@@ -311,24 +388,34 @@ main(int argc, char **argv)
 	log_info("user %s: %s in %s/%s", s.user,
 	    s.command != NULL ? "command" : "shell", s.setup.config->namespace_,
 	    s.pod);
-	if (session_run(&s, &result, &err) == -1)
+	if (session_announce(&s, &err) == -1)
 		return session_complain(&s, &err);
+	if (session_run(&s, &result, &err) == -1) {
+		session_record_end(&s, 0, 0, err.msg);
+		return session_complain(&s, &err);
+	}
 	if (session_can_explain(&result))
 		session_explain(&s, &result);
-	if (result.exit_code == -1 && !result.client_gone)
-		return session_complain(&s, &result.err);
-	if (result.caught != 0) {
+	if (result.caught != 0 || result.client_gone) {
+		session_record_end(&s, 0, 0, "the client is gone");
+		if (result.caught == 0) {
+			log_info("user %s: the client is gone", s.user);
+			return EXIT_SESSION;
+		}
 		log_info("user %s: ended by signal %d", s.user, result.caught);
 		return session_die(&s, result.caught);
 	}
-	if (result.client_gone) {
-		log_info("user %s: the client is gone", s.user);
-		return EXIT_SESSION;
+	if (result.exit_code == -1) {
+		session_record_end(&s, 0, 0, result.err.msg);
+		return session_complain(&s, &result.err);
 	}
+	/* Only the server's word counts; which signal is told by the script. */
+	if (result.exit_code != 128 + result.signal)
+		result.signal = 0;
 	log_info("user %s: exit status %d%s", s.user, result.exit_code,
 	    result.signal != 0 ? " (signal)" : "");
-	/* Only the server's word counts; which signal is told by the script. */
-	if (result.signal != 0 && result.exit_code == 128 + result.signal)
+	session_record_end(&s, result.exit_code, result.signal, NULL);
+	if (result.signal != 0)
 		return session_die(&s, result.signal);
 	return result.exit_code;
 }

@@ -53,7 +53,7 @@ slots_process_has(int proc, const char *pid, uid_t uid)
 	ssize_t len;
 	int fd;
 
-	/* Who owns /proc/PID says nothing: root, where memory is closed. */
+	/* All four: who owns /proc/PID is only the effective one. */
 	(void)snprintf(path, sizeof(path), "%.20s/status", pid);
 	if ((fd = openat(proc, path, O_RDONLY | O_CLOEXEC)) == -1)
 		return errno != ENOENT && errno != ESRCH;

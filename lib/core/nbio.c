@@ -65,6 +65,8 @@ nbio_read(struct nbio *io, void *p, size_t len)
 		n = io->is_sock ? recv(io->fd, p, len, MSG_DONTWAIT)
 				: read(io->fd, p, len);
 	} while (n == -1 && errno == EINTR);
+	if (n > 0)
+		io->bytes += (uint64_t)n;
 	return n;
 }
 
@@ -78,6 +80,8 @@ nbio_write(struct nbio *io, const void *p, size_t len)
 		    ? send(io->fd, p, len, MSG_DONTWAIT | MSG_NOSIGNAL)
 		    : write(io->fd, p, len);
 	} while (n == -1 && errno == EINTR);
+	if (n > 0)
+		io->bytes += (uint64_t)n;
 	return n;
 }
 

@@ -6,15 +6,17 @@
 #ifndef K8SHELL_NBIO_H
 #define K8SHELL_NBIO_H
 
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "lib/core/err.h"
 
 struct nbio {
-	int fd;	     /* what to watch; -1 when closed */
-	int own;     /* fd is an open file of ours */
-	int is_sock; /* MSG_DONTWAIT does it */
-	int flags;   /* of the shared open file, to be put back; or -1 */
+	int fd;		/* what to watch; -1 when closed */
+	int own;	/* fd is an open file of ours */
+	int is_sock;	/* MSG_DONTWAIT does it */
+	int flags;	/* of the shared open file, to be put back; or -1 */
+	uint64_t bytes; /* read or written so far */
 };
 
 /*

@@ -80,6 +80,26 @@ child_end(struct child *c)
 	close_fd(&c->report);
 }
 
+void
+proc_close_others(const int *keep, size_t n)
+{
+	unsigned int from = 3, next;
+	size_t i;
+
+	for (;;) {
+		next = ~0U;
+		for (i = 0; i < n; i++)
+			if (keep[i] >= (int)from &&
+			    (unsigned int)keep[i] < next)
+				next = (unsigned int)keep[i];
+		if (next > from)
+			(void)close_range(from, next - 1, 0);
+		if (next == ~0U)
+			return;
+		from = next + 1;
+	}
+}
+
 static long long
 now_ms(void)
 {

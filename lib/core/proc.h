@@ -18,6 +18,9 @@
  */
 void proc_sane_fds(void);
 
+/* Closes every descriptor above 2 but the n of keep; -1 is passed over. */
+void proc_close_others(const int *keep, size_t n);
+
 struct proc_run {
 	const char *path;	 /* absolute */
 	const char *const *argv; /* with argv[0], ends with NULL */

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
-FUZZERS = channel config cred kubeconfig pod prelude status ws
+FUZZERS = channel config cred kubeconfig pod pp prelude status ws
 check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_cred \
 	tests/fuzz/fuzz_kubeconfig \
 	tests/fuzz/fuzz_pod \
+	tests/fuzz/fuzz_pp \
 	tests/fuzz/fuzz_prelude \
 	tests/fuzz/fuzz_status \
 	tests/fuzz/fuzz_ws
@@ -46,6 +47,10 @@ tests_fuzz_fuzz_pod_SOURCES = tests/fuzz/fuzz_pod.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_pod_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_pod_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_pod_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_pp_SOURCES = tests/fuzz/fuzz_pp.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_pp_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_pp_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_pp_LDADD = proxyprotocol/libproxyprotocol.a $(FUZZ_CORE)
 tests_fuzz_fuzz_prelude_SOURCES = tests/fuzz/fuzz_prelude.c $(FUZZ_MAIN) \
 	helpers/prelude.c
 tests_fuzz_fuzz_prelude_CFLAGS = $(FUZZ_COMPILE)

@@ -13,19 +13,25 @@ UNIT_TESTS = \
 	tests/unit/test_channel \
 	tests/unit/test_clientenv \
 	tests/unit/test_config \
+	tests/unit/test_crc32c \
 	tests/unit/test_cred \
 	tests/unit/test_err \
 	tests/unit/test_exec \
 	tests/unit/test_kubeconfig \
 	tests/unit/test_kubeconfig_load \
+	tests/unit/test_limits \
 	tests/unit/test_log \
 	tests/unit/test_loop \
 	tests/unit/test_nbio \
+	tests/unit/test_net \
 	tests/unit/test_pod \
+	tests/unit/test_pp \
 	tests/unit/test_prelude \
 	tests/unit/test_prelude_scan \
 	tests/unit/test_prelude_stdin \
 	tests/unit/test_proc \
+	tests/unit/test_siphash \
+	tests/unit/test_sources \
 	tests/unit/test_status \
 	tests/unit/test_tls \
 	tests/unit/test_wsframe \
@@ -37,6 +43,7 @@ UNIT_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS) $(INIH_CFLAGS) $(CMOCKA_CFLAGS)
 UNIT_CORE = lib/core/libcore.a $(INIH_LIBS) $(CMOCKA_LIBS)
 UNIT_KUBE = lib/kube/libkube.a lib/core/libcore.a $(KUBE_LIBS) $(INIH_LIBS) \
 	$(CMOCKA_LIBS)
+UNIT_PP = proxyprotocol/libproxyprotocol.a $(UNIT_CORE)
 
 tests_unit_test_api_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_api_LDADD = $(UNIT_KUBE)
@@ -59,6 +66,8 @@ tests/unit/libenvprobe.so: tests/unit/envprobe.c tests/unit/envprobe.h \
 CLEANFILES += tests/unit/libenvprobe.so
 tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_CORE)
+tests_unit_test_crc32c_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_crc32c_LDADD = $(UNIT_PP)
 tests_unit_test_cred_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_cred_LDADD = $(UNIT_KUBE)
 tests_unit_test_err_CFLAGS = $(UNIT_CFLAGS)
@@ -69,14 +78,20 @@ tests_unit_test_kubeconfig_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_kubeconfig_LDADD = $(UNIT_KUBE)
 tests_unit_test_kubeconfig_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_kubeconfig_load_LDADD = $(UNIT_KUBE)
+tests_unit_test_limits_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_limits_LDADD = $(UNIT_PP)
 tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_CORE)
 tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_loop_LDADD = $(UNIT_CORE)
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
+tests_unit_test_net_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_net_LDADD = $(UNIT_CORE)
 tests_unit_test_pod_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pod_LDADD = $(UNIT_KUBE)
+tests_unit_test_pp_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_pp_LDADD = $(UNIT_PP)
 tests_unit_test_prelude_SOURCES = tests/unit/test_prelude.c \
 	helpers/prelude.c
 tests_unit_test_prelude_CFLAGS = $(UNIT_CFLAGS)
@@ -91,6 +106,10 @@ tests_unit_test_prelude_stdin_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_prelude_stdin_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_proc_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_proc_LDADD = $(UNIT_CORE)
+tests_unit_test_siphash_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_siphash_LDADD = $(UNIT_PP)
+tests_unit_test_sources_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sources_LDADD = $(UNIT_PP)
 tests_unit_test_status_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_status_LDADD = $(UNIT_KUBE)
 tests_unit_test_wsframe_CFLAGS = $(UNIT_CFLAGS)

@@ -90,7 +90,7 @@ names_what_is_wrong(void **state)
 	    {"[log]\nlevel = loud\n",
 		"line 2: level is error, warn, info or debug, not \"loud\""},
 	    {"[log]\nlevel = INFO\n", "line 2: level is"},
-	    {"[log]\nlevel =\n", "line 2: level is"},
+	    {"[log]\nlevel =\n", "line 2: no value for \"level\""},
 	    {"[log]\nlevel = info\nlevel = info\n",
 		"line 3: set twice: \"level\""},
 	    {WORKSPACE "pod = b\n", "line 4: set twice: \"pod\""},

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is known of a connection, and the audit events made of it: from sshd's
+ * own lines, which go on to syslog, and from what the helpers tell.
+ */
+#ifndef K8SHELL_RECORD_H
+#define K8SHELL_RECORD_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "lib/core/audit.h"
+#include "lib/core/control.h"
+#include "lib/core/net.h"
+#include "proxyprotocol/limits.h"
+
+struct record;
+
+struct record_origin {
+	const char *id, *listener; /* borrowed for the record's life */
+	struct net_addr client;	   /* as sshd sees it */
+	struct net_addr peer;	   /* who connected to us */
+	int proxied;		   /* the two come from a PROXY header */
+};
+
+/* Begins with the event connection.open. audit is borrowed. */
+struct record *record_new(struct audit *audit, const struct record_origin *o,
+    struct k8s_err *err);
+void record_free(struct record *r);
+
+/*
+ * A packet that sshd wrote on stderr, one line. It goes to syslog as sshd's,
+ * and into the record.
+ */
+void record_sshd_line(struct record *r, pid_t sshd, const char *line,
+    size_t len);
+
+/* Somebody has logged in. user: who, borrowed; NULL if nobody has. */
+const char *record_user(const struct record *r);
+
+void record_session_start(struct record *r,
+    const struct control_session_start *s);
+/* NULL: the helper is gone without a word. */
+void record_session_end(struct record *r, const struct control_session_end *e);
+
+/*
+ * sshd, the first process, has ended with this waitpid(2) status. 1 and *o if
+ * the source is to be penalised for it.
+ */
+int record_sshd_ended(struct record *r, int status, enum limits_offence *o);
+
+/* The last process is gone: auth.failure if it is one, connection.close. */
+void record_close(struct record *r);
+
+#endif

@@ -1,0 +1,762 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "proxyprotocol/supervise.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/pidfd.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/core/control.h"
+#include "lib/core/log.h"
+#include "lib/core/loop.h"
+#include "lib/core/proc.h"
+#include "proxyprotocol/notify.h"
+#include "proxyprotocol/policy.h"
+#include "proxyprotocol/privileges.h"
+#include "proxyprotocol/record.h"
+
+/* sshd writes lines of 1 KiB at most. */
+#define SUPERVISE_LINE_MAX 4096
+
+/* Control sockets open at once; sshd allows 10 sessions. */
+#define SUPERVISE_CONTROLS 64
+
+/* From fork to the running sshd. */
+#define SUPERVISE_START_MS 10000
+
+/* Programs that may tell of sessions. */
+static const char *const supervise_tellers[] = {SESSION_PATH, SFTP_PATH};
+
+struct supervisor;
+
+struct supervise_control {
+	struct supervisor *s;
+	int fd; /* -1: free */
+	struct loop_io *watch;
+	pid_t pid;
+	int may_tell;	/* of sessions */
+	int in_session; /* told of its start, not yet of its end */
+};
+
+struct supervisor {
+	const struct supervise *p;
+	char id[17];
+	struct loop *loop;
+	struct audit *audit;
+	struct record *record;
+	struct notify *notify;
+	struct loop_io *notify_watch, *log_watch, *sshd_watch;
+	struct policy policy;
+	dev_t client_dev; /* the client's socket, by which it is known */
+	ino_t client_ino;
+	pid_t sshd;
+	int log, handover, sshd_fd;
+	int sshd_status;
+	int reported; /* that somebody is in */
+	struct supervise_control controls[SUPERVISE_CONTROLS];
+};
+
+static void
+supervise_report(struct supervisor *s, int byte)
+{
+	unsigned char b = (unsigned char)byte;
+
+	/* The front may have been restarted: then nobody listens. */
+	(void)!write(s->p->report, &b, 1);
+}
+
+/*
+ * sshd's log.
+ */
+
+/* All lines there are: before anything is decided by what they say. */
+static void
+supervise_read_log(struct supervisor *s)
+{
+	char line[SUPERVISE_LINE_MAX];
+	ssize_t n;
+
+	while (s->log != -1) {
+		n = recv(s->log, line, sizeof(line), MSG_DONTWAIT);
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			loop_del(s->log_watch);
+			s->log_watch = NULL;
+			(void)close(s->log);
+			s->log = -1;
+			return;
+		}
+		if (s->record == NULL)
+			continue;
+		record_sshd_line(s->record, s->sshd, line, (size_t)n);
+		if (!s->reported && record_user(s->record) != NULL) {
+			s->reported = 1;
+			supervise_report(s, REPORT_AUTHENTICATED);
+		}
+	}
+}
+
+static void
+supervise_log_event(void *arg, uint32_t events)
+{
+	(void)events;
+	supervise_read_log(arg);
+}
+
+/* sshd has ended, or is about to: as WNOHANG is in options, or not. */
+static void
+supervise_reap(struct supervisor *s, int options)
+{
+	enum limits_offence offence;
+
+	if (s->sshd_fd == -1 ||
+	    waitpid(s->sshd, &s->sshd_status, options) != s->sshd)
+		return;
+	loop_del(s->sshd_watch);
+	s->sshd_watch = NULL;
+	(void)close(s->sshd_fd);
+	s->sshd_fd = -1;
+	supervise_read_log(s);
+	if (s->record != NULL &&
+	    record_sshd_ended(s->record, s->sshd_status, &offence))
+		supervise_report(s, REPORT_OFFENCE + (int)offence);
+}
+
+static void
+supervise_sshd_event(void *arg, uint32_t events)
+{
+	(void)events;
+	supervise_reap(arg, WNOHANG);
+}
+
+/*
+ * Control sockets.
+ */
+
+static void
+supervise_control_close(struct supervise_control *c)
+{
+	if (c->fd == -1)
+		return;
+	if (c->in_session)
+		record_session_end(c->s->record, NULL);
+	loop_del(c->watch);
+	(void)close(c->fd);
+	c->fd = -1;
+}
+
+static size_t
+supervise_whoami(struct supervisor *s, unsigned char *reply)
+{
+	const char *user = s->record != NULL ? record_user(s->record) : NULL;
+	struct control_whoami w = {.port =
+				       (uint16_t)net_addr_port(&s->p->source),
+	    .uid = s->p->settings->uid_base + s->p->slot.number};
+
+	if (user == NULL)
+		return control_encode_status(reply, CONTROL_DENIED);
+	(void)snprintf(w.id, sizeof(w.id), "%s", s->id);
+	(void)snprintf(w.user, sizeof(w.user), "%s", user);
+	(void)net_addr_text(&s->p->source, w.address, sizeof(w.address));
+	return control_encode_whoami(reply, &w);
+}
+
+/* Who may ask what: the one table of it. */
+static size_t
+supervise_request(struct supervise_control *c, const unsigned char *p,
+    size_t len, unsigned char *reply)
+{
+	struct supervisor *s = c->s;
+	struct control_request r;
+	struct k8s_err err;
+
+	if (control_decode(p, len, &r, &err) == -1) {
+		log_warn("connection %s: control request of process %ld: %s",
+		    s->id, (long)c->pid, err.msg);
+		return control_encode_status(reply, CONTROL_INVALID);
+	}
+	if (r.type == CONTROL_WHOAMI)
+		return supervise_whoami(s, reply);
+	/* One session a helper, told of in order. */
+	if (!c->may_tell || s->record == NULL ||
+	    c->in_session != (r.type == CONTROL_SESSION_END))
+		return control_encode_status(reply, CONTROL_DENIED);
+	if (r.type == CONTROL_SESSION_START) {
+		c->in_session = 1;
+		record_session_start(s->record, &r.u.start);
+	} else {
+		c->in_session = 0;
+		c->may_tell = 0;
+		record_session_end(s->record, &r.u.end);
+	}
+	return control_encode_status(reply, CONTROL_OK);
+}
+
+static void
+supervise_control_event(void *arg, uint32_t events)
+{
+	struct supervise_control *c = arg;
+	unsigned char packet[CONTROL_MAX], reply[CONTROL_MAX];
+	ssize_t n;
+
+	(void)events;
+	/* Who has logged in, before it is asked. */
+	supervise_read_log(c->s);
+	while (c->fd != -1) {
+		n = recv(c->fd, packet, sizeof(packet),
+		    MSG_DONTWAIT | MSG_TRUNC);
+		if (n == -1 && (errno == EAGAIN || errno == EINTR))
+			return;
+		if (n <= 0) {
+			supervise_control_close(c);
+			return;
+		}
+		n = (ssize_t)supervise_request(c, packet, (size_t)n, reply);
+		/* One that does not read its replies is of no use. */
+		if (send(c->fd, reply, (size_t)n,
+			MSG_DONTWAIT | MSG_NOSIGNAL) != n)
+			supervise_control_close(c);
+	}
+}
+
+/* Whether the process runs one of the programs that tell of sessions. */
+static int
+supervise_may_tell(pid_t pid)
+{
+	struct stat exe, teller;
+	char path[64];
+	size_t i;
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
+	if (stat(path, &exe) == -1)
+		return 0;
+	for (i = 0;
+	     i < sizeof(supervise_tellers) / sizeof(supervise_tellers[0]); i++)
+		if (stat(supervise_tellers[i], &teller) == 0 &&
+		    teller.st_dev == exe.st_dev && teller.st_ino == exe.st_ino)
+			return 1;
+	return 0;
+}
+
+/* Puts one end of a new socketpair in the place of the caller's socket. */
+static int
+supervise_control_open(struct supervisor *s, const struct notify_caller *c)
+{
+	struct supervise_control *slot = NULL;
+	int pair[2], flags, i, ret = -1;
+
+	for (i = 0; i < SUPERVISE_CONTROLS && slot == NULL; i++)
+		if (s->controls[i].fd == -1)
+			slot = &s->controls[i];
+	if (slot == NULL)
+		return -1;
+	if (notify_fd_flags(s->notify, (int)c->args[0], &flags) == -1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
+		return -1;
+	*slot = (struct supervise_control){
+	    .s = s,
+	    .fd = pair[0],
+	    .pid = c->pid,
+	    .may_tell = supervise_may_tell(c->pid),
+	};
+	if (((flags & O_NONBLOCK) == 0 ||
+		fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0) &&
+	    (slot->watch = loop_add(s->loop, pair[0], EPOLLIN,
+		 supervise_control_event, slot, NULL)) != NULL)
+		ret = notify_replace_fd(s->notify, (int)c->args[0], pair[1],
+		    (flags & O_CLOEXEC) != 0);
+	(void)close(pair[1]);
+	if (ret == -1) {
+		loop_del(slot->watch);
+		(void)close(slot->fd);
+		slot->fd = -1;
+	}
+	return ret;
+}
+
+/*
+ * Trapped calls.
+ */
+
+/* The address in place of that of the client's socket, as accept(2) has it. */
+static void
+supervise_address(struct supervisor *s, const struct notify_caller *c)
+{
+	const struct net_addr *a =
+	    c->call == NOTIFY_GETPEERNAME ? &s->p->source : &s->p->destination;
+	uint32_t len, room;
+	struct stat st;
+	int fd, known;
+
+	if ((fd = notify_get_fd(s->notify, (int)c->args[0])) == -1) {
+		if (errno == EBADF)
+			notify_continue(s->notify); /* so says the kernel */
+		else
+			notify_fail(s->notify, EPERM);
+		return;
+	}
+	known = fstat(fd, &st) == 0;
+	(void)close(fd);
+	if (!known) {
+		notify_fail(s->notify, EPERM);
+		return;
+	}
+	if (st.st_dev != s->client_dev || st.st_ino != s->client_ino) {
+		notify_continue(s->notify);
+		return;
+	}
+	len = a->len;
+	if (notify_read(s->notify, c->args[2], &room, sizeof(room)) == -1 ||
+	    (room <= INT32_MAX && room > 0 &&
+		notify_write(s->notify, c->args[1], &a->sa,
+		    room < len ? room : len) == -1) ||
+	    (room <= INT32_MAX &&
+		notify_write(s->notify, c->args[2], &len, sizeof(len)) == -1))
+		notify_fail(s->notify, errno == EFAULT ? EFAULT : EPERM);
+	else if (room > INT32_MAX)
+		notify_fail(s->notify, EINVAL);
+	else
+		notify_succeed(s->notify);
+}
+
+/* Where a forward was to go, for the log. */
+static void
+supervise_log_channel(struct supervisor *s, const struct sockaddr *to,
+    socklen_t len)
+{
+	const char *user = record_user(s->record);
+	char text[NET_ADDR_TEXT_MAX];
+	struct net_addr a;
+
+	if (net_addr_from(&a, to, len) == 0)
+		log_info("connection %s: user %s: forward to %s port %u "
+			 "refused: there are no forwards yet",
+		    s->id, user != NULL ? user : "?",
+		    net_addr_text(&a, text, sizeof(text)), net_addr_port(&a));
+	else
+		log_info("connection %s: user %s: forward to a socket "
+			 "refused: there are no forwards yet",
+		    s->id, user != NULL ? user : "?");
+}
+
+static void
+supervise_connect(struct supervisor *s, const struct notify_caller *c)
+{
+	struct sockaddr_storage to;
+	socklen_t size = sizeof(int);
+	struct policy_connect pc = {
+	    .euid = c->euid,
+	    .egid = c->egid,
+	    .authenticated =
+		s->record != NULL && record_user(s->record) != NULL,
+	    .to = (const struct sockaddr *)&to,
+	    .len = (socklen_t)c->args[2],
+	};
+	int fd, type = 0, known;
+
+	memset(&to, 0, sizeof(to));
+	if ((int)c->args[2] < (int)sizeof(sa_family_t) ||
+	    c->args[2] > sizeof(to)) {
+		notify_fail(s->notify, EINVAL); /* so would the kernel */
+		return;
+	}
+	if (notify_read(s->notify, c->args[1], &to, pc.len) == -1) {
+		notify_fail(s->notify, errno == EFAULT ? EFAULT : EPERM);
+		return;
+	}
+	if ((fd = notify_get_fd(s->notify, (int)c->args[0])) == -1) {
+		notify_fail(s->notify, errno == EBADF ? EBADF : EPERM);
+		return;
+	}
+	known = getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0;
+	(void)close(fd);
+	if (!known ||
+	    notify_fd_flags(s->notify, (int)c->args[0], &pc.flags) == -1) {
+		notify_fail(s->notify, known ? EPERM : ENOTSOCK);
+		return;
+	}
+	pc.stream = type == SOCK_STREAM;
+	switch (policy_decide(&s->policy, &pc)) {
+	case POLICY_CONTINUE:
+		notify_continue(s->notify);
+		return;
+	case POLICY_CONTROL:
+		if (supervise_control_open(s, c) == -1)
+			notify_fail(s->notify, EPERM);
+		else
+			notify_succeed(s->notify);
+		return;
+	case POLICY_CHANNEL:
+		if (s->record != NULL)
+			supervise_log_channel(s, pc.to, pc.len);
+		notify_fail(s->notify, ECONNREFUSED);
+		return;
+	case POLICY_HIDE:
+		notify_fail(s->notify, ENOENT);
+		return;
+	case POLICY_REFUSE:
+		break;
+	}
+	notify_fail(s->notify, ECONNREFUSED);
+}
+
+static void
+supervise_notify_event(void *arg, uint32_t events)
+{
+	struct supervisor *s = arg;
+	struct notify_caller c;
+
+	/* Who is in, before anything is decided by it. */
+	supervise_read_log(s);
+	if (events & EPOLLIN) {
+		switch (notify_receive(s->notify, &c)) {
+		case 1:
+			if (c.call == NOTIFY_CONNECT)
+				supervise_connect(s, &c);
+			else
+				supervise_address(s, &c);
+			return;
+		case 0:
+			return;
+		default:
+			log_error("connection %s: seccomp listener: %s", s->id,
+			    strerror(errno));
+			loop_stop(s->loop);
+			return;
+		}
+	}
+	/* The last process under the filter is gone. */
+	loop_stop(s->loop);
+}
+
+/*
+ * Starting.
+ */
+
+/*
+ * A packet of sshd_become()'s: *listener if one came, the text of a failure
+ * in err (-1), or its end (1), which is that of the hand-over.
+ */
+static int
+supervise_handover(int handover, int *listener, struct k8s_err *err)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	char text[K8S_ERR_MAX];
+	struct iovec iov = {text, sizeof(text) - 1};
+	struct msghdr msg = {
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.space,
+	    .msg_controllen = sizeof(control.space),
+	};
+	struct pollfd pfd = {handover, POLLIN, 0};
+	struct cmsghdr *c;
+	ssize_t n;
+
+	if (poll(&pfd, 1, SUPERVISE_START_MS) != 1)
+		return k8s_err_set(err, K8S_ERR_TIMEOUT,
+		    "sshd was not started in time");
+	if ((n = recvmsg(handover, &msg, MSG_CMSG_CLOEXEC)) == -1)
+		return k8s_err_errno(err, "the start of sshd");
+	if (n == 0)
+		return 1;
+	if ((c = CMSG_FIRSTHDR(&msg)) != NULL && c->cmsg_type == SCM_RIGHTS) {
+		memcpy(listener, CMSG_DATA(c), sizeof(int));
+		return 0;
+	}
+	text[n] = '\0';
+	return k8s_err_set(err, K8S_ERR_SYSTEM, "%s", text);
+}
+
+/* Forks what becomes sshd; it waits until supervise_go(). */
+static int
+supervise_fork(struct supervisor *s, int (*instead)(void), struct k8s_err *err)
+{
+	int log[2], handover[2];
+	struct stat st;
+
+	if (fstat(s->p->client, &st) == -1)
+		return k8s_err_errno(err, "the client's socket");
+	s->client_dev = st.st_dev;
+	s->client_ino = st.st_ino;
+	/*
+	 * sshd writes a line with one write(2). As a packet it stays one,
+	 * even with a newline in a user name (sshdlog.h).
+	 */
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, log) == -1 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, handover) ==
+		-1)
+		return k8s_err_errno(err, "socketpair");
+	if ((s->sshd = fork()) == 0) {
+		(void)close(handover[0]);
+		sshd_become(&(struct sshd_start){
+		    .settings = s->p->settings,
+		    .client = s->p->client,
+		    .log = log[1],
+		    .handover = handover[1],
+		    .addresses = s->p->proxied,
+		    .instead = instead,
+		});
+	}
+	if (s->sshd == -1)
+		return k8s_err_errno(err, "fork");
+	(void)close(log[1]);
+	(void)close(handover[1]);
+	/* The client is sshd's alone: it is to see the end when sshd ends. */
+	(void)close(s->p->client);
+	s->log = log[0];
+	s->handover = handover[0];
+	if ((s->sshd_fd = pidfd_open(s->sshd, 0)) == -1)
+		return k8s_err_errno(err, "pidfd_open");
+	return 0;
+}
+
+/* From here on sshd runs. -1: it does not. */
+static int
+supervise_go(struct supervisor *s, struct k8s_err *err)
+{
+	int none = -1, ret;
+
+	if (send(s->handover, "", 1, MSG_NOSIGNAL) != 1)
+		return k8s_err_errno(err, "the start of sshd");
+	ret = supervise_handover(s->handover, &none, err);
+	(void)close(s->handover);
+	return ret == 1 ? 0 : -1;
+}
+
+static int
+supervise_watch(struct supervisor *s, struct k8s_err *err)
+{
+	if ((s->loop = loop_new(err)) == NULL ||
+	    (s->notify_watch = loop_add(s->loop, notify_fd(s->notify), EPOLLIN,
+		 supervise_notify_event, s, err)) == NULL ||
+	    (s->log_watch = loop_add(s->loop, s->log, EPOLLIN,
+		 supervise_log_event, s, err)) == NULL ||
+	    (s->sshd_watch = loop_add(s->loop, s->sshd_fd, EPOLLIN,
+		 supervise_sshd_event, s, err)) == NULL)
+		return -1;
+	return 0;
+}
+
+static int
+supervise_begin(struct supervisor *s, const struct supervise *p,
+    int (*instead)(void), struct k8s_err *err)
+{
+	uint64_t number;
+	int i, ret, listener = -1;
+
+	s->p = p;
+	s->log = s->sshd_fd = -1;
+	for (i = 0; i < SUPERVISE_CONTROLS; i++)
+		s->controls[i].fd = -1;
+	s->policy = (struct policy){
+	    .helper_gid = p->gid,
+	    .command_uids = p->facts->command_uids,
+	    .command_uids_len = p->facts->command_uids_len,
+	};
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		return k8s_err_errno(err, "random numbers");
+	(void)snprintf(s->id, sizeof(s->id), "%016llx",
+	    (unsigned long long)number);
+	/* The child is forked as root and waits; then there is no root. */
+	if (supervise_fork(s, instead, err) == -1 ||
+	    privileges_drop(p->uid, p->gid, err) == -1)
+		return -1;
+	ret = supervise_handover(s->handover, &listener, err);
+	if (ret == 1)
+		return k8s_err_set(err, K8S_ERR_SYSTEM,
+		    "sshd's process ended before it was sshd");
+	if (ret == -1 || (s->notify = notify_new(listener, err)) == NULL)
+		return -1;
+	return supervise_watch(s, err);
+}
+
+/* What is left to read when everybody is gone. */
+static void
+supervise_finish(struct supervisor *s)
+{
+	int i;
+
+	supervise_read_log(s);
+	for (i = 0; i < SUPERVISE_CONTROLS; i++)
+		if (s->controls[i].fd != -1) {
+			supervise_control_event(&s->controls[i], 0);
+			supervise_control_close(&s->controls[i]);
+		}
+	/* The listener hangs up a moment before a process can be reaped. */
+	supervise_reap(s, 0);
+}
+
+/* A child of the front has no use for what the front has open. */
+static void
+supervise_leave_front(const struct supervise *p)
+{
+	const int keep[] = {p->client, p->report, p->slot.fd};
+	const int ignored[] = {SIGHUP, SIGINT, SIGTERM, SIGPIPE};
+	size_t i;
+	sigset_t none;
+
+	log_close();
+	proc_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	(void)setsid();
+	(void)signal(SIGCHLD, SIG_DFL);
+	/* It ends with its connection, and by nothing else. */
+	for (i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		(void)signal(ignored[i], SIG_IGN);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn void
+supervise(const struct supervise *p)
+{
+	static struct supervisor s;
+	struct slot slot = p->slot;
+	struct record_origin origin = {
+	    .id = s.id,
+	    .listener = p->listener,
+	    .client = p->source,
+	    .peer = p->peer,
+	    .proxied = p->proxied,
+	};
+	struct k8s_err err;
+
+	supervise_leave_front(p);
+	/* Until supervise_go() our end is the child's, too. */
+	if (supervise_begin(&s, p, NULL, &err) == -1 ||
+	    (s.audit = audit_new(p->settings->audit_file, p->settings->proxy_id,
+		 &err)) == NULL ||
+	    (s.record = record_new(s.audit, &origin, &err)) == NULL) {
+		log_error("a connection was given up: %s", err.msg);
+		_exit(1);
+	}
+	if (supervise_go(&s, &err) == -1)
+		log_error("connection %s: %s", s.id, err.msg);
+	if (loop_run(s.loop, &err) == -1)
+		log_error("connection %s: %s", s.id, err.msg);
+	supervise_finish(&s);
+	record_close(s.record);
+	slots_release(&slot);
+	_exit(0);
+}
+
+/*
+ * The self-test.
+ */
+
+/* Addresses for documentation (RFC 5737): no socket here has them. */
+#define SELF_TEST_SOURCE      "192.0.2.1:4711"
+#define SELF_TEST_DESTINATION "198.51.100.1:22"
+
+/* In place of sshd: 0 if the supervisor did its work. */
+static int
+supervise_probe(void)
+{
+	struct net_addr a, expected;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	int fd;
+
+	if (net_addr_parse(&expected, SELF_TEST_SOURCE, NULL) == -1 ||
+	    getpeername(0, (struct sockaddr *)&ss, &len) == -1 ||
+	    net_addr_from(&a, (struct sockaddr *)&ss, len) == -1 ||
+	    !net_addr_equal(&a, &expected) || net_addr_port(&a) != 4711)
+		return 1;
+	if ((fd = control_connect(NULL)) == -1)
+		return 2;
+	(void)close(fd);
+	return 0;
+}
+
+static _Noreturn void
+supervise_self_test_child(struct supervise *p)
+{
+	static struct supervisor s;
+	struct k8s_err err = K8S_ERR_INIT;
+	int status;
+
+	supervise_leave_front(p);
+	if (supervise_begin(&s, p, supervise_probe, &err) == 0 &&
+	    supervise_go(&s, &err) == 0 && loop_run(s.loop, &err) == 0) {
+		supervise_finish(&s);
+		status = s.sshd_status;
+		if (s.sshd_fd != -1 || !WIFEXITED(status) ||
+		    WEXITSTATUS(status) != 0)
+			k8s_err_set(&err, K8S_ERR_SYSTEM,
+			    "the supervisor can't act for a process (status "
+			    "%d): it needs CAP_SYS_PTRACE, and nothing that "
+			    "forbids its use",
+			    status);
+	}
+	(void)!write(p->report, err.msg, strlen(err.msg));
+	_exit(0);
+}
+
+int
+supervise_self_test(const struct settings *settings, uid_t uid, gid_t gid,
+    struct k8s_err *err)
+{
+	const struct sshd_facts facts = {.command_uids_len = 0};
+	struct supervise p = {
+	    .settings = settings,
+	    .facts = &facts,
+	    .uid = uid,
+	    .gid = gid,
+	    .slot.fd = -1,
+	    .proxied = 1,
+	};
+	char text[K8S_ERR_MAX];
+	struct pollfd pfd;
+	int report[2];
+	ssize_t n = 0;
+	pid_t pid;
+
+	if (net_addr_parse(&p.source, SELF_TEST_SOURCE, err) == -1 ||
+	    net_addr_parse(&p.destination, SELF_TEST_DESTINATION, err) == -1)
+		return -1;
+	if (pipe2(report, O_CLOEXEC) == -1)
+		return k8s_err_errno(err, "pipe");
+	p.report = report[1];
+	p.client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid = p.client == -1 ? -1 : fork();
+	if (pid == 0)
+		supervise_self_test_child(&p);
+	if (pid == -1)
+		k8s_err_errno(err, "self-test");
+	(void)close(report[1]);
+	if (p.client != -1)
+		(void)close(p.client);
+	pfd = (struct pollfd){report[0], POLLIN, 0};
+	if (pid != -1) {
+		n = -1;
+		if (poll(&pfd, 1, SUPERVISE_START_MS) == 1)
+			n = read(report[0], text, sizeof(text) - 1);
+		if (n == -1) {
+			(void)kill(pid, SIGKILL);
+			k8s_err_set(err, K8S_ERR_TIMEOUT,
+			    "the self-test hangs");
+		}
+		/* The front's children reap themselves or are reaped here. */
+		(void)waitpid(pid, NULL, 0);
+	}
+	(void)close(report[0]);
+	if (pid == -1 || n == -1)
+		return -1;
+	text[n] = '\0';
+	return n == 0 ? 0 : k8s_err_set(err, K8S_ERR_SYSTEM, "%s", text);
+}
