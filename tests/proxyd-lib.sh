@@ -59,11 +59,15 @@ bastion() {
 	trusted_proxies = 127.0.0.0/8
 	proxy_timeout = 1
 	INI
+	{
+		cat sshd_config.d/sshd_config
+		printf '%s\n' 'Match Address 203.0.113.0/24' \
+		    '	SetEnv K8S_MATCH=yes'
+	} >"$tmp/sshd_config"
 	env=$(tests/fakekube/up -s "$state" -b "$build" -c "$tmp/pods" -- \
-	    -m bastion -l "$tmp/sections" -d "$1" \
-	    -H ws=alice -H ws-bob=bob -H ws-from=dave \
-	    -o "UsePAM $2" -o 'Match Address 203.0.113.0/24' \
-	    -o 'SetEnv K8S_MATCH=yes' -o 'Match all' 2>"$tmp/up") || {
+	    -m bastion -l "$tmp/sections" -f "$tmp/sshd_config" \
+	    -d "$1" -o "UsePAM $2" -H ws=alice -H ws-bob=bob \
+	    -H ws-from=dave 2>"$tmp/up") || {
 		cat "$tmp/up"
 		exit 1
 	}

@@ -24,6 +24,7 @@ name() {
 }
 
 plain_sessions() {
+	mark
 	like "$(name "no header: the socket's addresses")" \
 	    "127.0.0.1 * 127.0.0.1 $K8SHELL_PORT" \
 	    "$(s ws 'echo $SSH_CONNECTION' </dev/null 2>&1)"
@@ -34,6 +35,10 @@ plain_sessions() {
 	    "no home here, 3" "$(s ws-forced \
 		'[ -e /home/carol ] || printf "no home here"; exit 3' \
 		</dev/null 2>&1), $?"
+	logged "$(name "an account of this machine: forced")" \
+	    "Starting session: forced-command \(config\) '.*k8shell-session' for carol"
+	logged "$(name "the workspace's account: its login shell")" \
+	    'Starting session: command for alice'
 	is "$(name "the login shell's: any variable")" "[x]" \
 	    "$(K8S_TEST=x s -o SendEnv=K8S_TEST ws 'echo "[$K8S_TEST]"' \
 		</dev/null 2>&1)"
@@ -285,7 +290,8 @@ HEAD='^<[0-9]+>[A-Z][a-z]{2} [ 0-9]{2} [0-9:]{8} (sshd|k8shell-[a-z]+)(\[[0-9]+\
 
 supervisor_killed() {
 	local pid status=0 out
-	hold orphan -M -S "$tmp/orphan.master" ws
+	limits 'max_connections = 1'
+	hold orphan "${AT_SECOND[@]}" -M -S "$tmp/orphan.master" ws
 	pid=$(supervisors)
 	is "$(name "one connection, one supervisor")" 1 \
 	    "$(printf '%s' "$pid" | grep -c '')"
@@ -298,6 +304,13 @@ supervisor_killed() {
 	    "$(cat "$state/bastion/caught")"
 	released "$(name "no supervisor: the session lives on, and ends")" \
 	    orphan
+	t "$(name "no supervisor: its slot is not lost")" \
+	    wait_for 5 session_at_second
+	second_stop
+}
+
+session_at_second() {
+	s "${AT_SECOND[@]}" ws true </dev/null
 }
 
 for version in 9.2 10; do
