@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * WebSockets (RFC 6455) to the API server, on OpenSSL and the event loop.
- * ARCHITECTURE.md says why not on a library for WebSockets.
+ * WebSockets (RFC 6455) to the API server: the handshake, messages, pings and
+ * the end, on a stream (stream.h). ARCHITECTURE.md says why not on a library
+ * for WebSockets.
  */
 #ifndef K8SHELL_WS_H
 #define K8SHELL_WS_H

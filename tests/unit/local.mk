@@ -28,6 +28,7 @@ UNIT_TESTS = \
 	tests/unit/test_proc \
 	tests/unit/test_status \
 	tests/unit/test_tls \
+	tests/unit/test_url \
 	tests/unit/test_wsframe \
 	tests/unit/test_wshttp
 check_PROGRAMS += $(UNIT_TESTS)
@@ -93,6 +94,8 @@ tests_unit_test_proc_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_proc_LDADD = $(UNIT_CORE)
 tests_unit_test_status_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_status_LDADD = $(UNIT_KUBE)
+tests_unit_test_url_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_url_LDADD = $(UNIT_KUBE)
 tests_unit_test_wsframe_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_wsframe_LDADD = $(UNIT_KUBE)
 tests_unit_test_wshttp_CFLAGS = $(UNIT_CFLAGS)
