@@ -16,9 +16,17 @@
 #include "lib/kube/url.h"
 #include "lib/kube/wshttp.h"
 
-/* Read at once, and at most between two looks at everything else. */
-#define WS_READ_SIZE  (32 * 1024)
+/*
+ * Read at once: no less than a TLS record holds (RFC 8446 section 5.1), so
+ * that OpenSSL keeps nothing back that the event loop can't see.
+ */
+#define WS_READ_SIZE (16 * 1024)
+
+/* At most between two looks at everything else. */
 #define WS_READ_TURNS 8
+
+/* Random bytes fetched at once, for masks. */
+#define WS_RANDOM_SIZE 256
 
 /* Bytes of stdin that go somewhere even if nobody reads: a pty's buffer. */
 #define WS_SWALLOWED 4000
@@ -61,9 +69,10 @@ struct ws {
 	size_t message_len;
 	int message_begun; /* part of it is sent: nothing may come between */
 	struct wsframe_reader frames;
-	int want_write; /* the caller wants writable() */
-	int stuck;	/* the stream takes no more for now */
-	int unread;	/* OpenSSL may hold bytes that epoll can't see */
+	int stuck;    /* the stream takes no more for now */
+	int sent_due; /* sent() is to be called for the message */
+	unsigned char random[WS_RANDOM_SIZE];
+	size_t random_left; /* of them not used yet, at the end */
 	int reading, heard, was_open;
 	int last_word;	/* ws_close_within() was called */
 	int close_code; /* as told by the peer; 0 not yet */
@@ -187,8 +196,28 @@ static void
 ws_update_watch(struct ws *w)
 {
 	if (w->state != WS_CLOSED)
-		stream_want(w->stream, w->reading,
-		    w->stuck || w->want_write || (w->unread && w->reading));
+		stream_want(w->stream, w->reading, w->stuck);
+}
+
+/*
+ * A mask that nobody can foresee (RFC 6455 section 5.3), without a system
+ * call for each: no byte of the kernel's is used twice.
+ */
+static int
+ws_mask(struct ws *w, uint32_t *mask)
+{
+	if (w->random_left < sizeof(*mask)) {
+		if (getrandom(w->random, sizeof(w->random), 0) !=
+		    (ssize_t)sizeof(w->random)) {
+			ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
+			return -1;
+		}
+		w->random_left = sizeof(w->random);
+	}
+	memcpy(mask, w->random + sizeof(w->random) - w->random_left,
+	    sizeof(*mask));
+	w->random_left -= sizeof(*mask);
+	return 0;
 }
 
 static void
@@ -198,10 +227,8 @@ ws_control(struct ws *w, enum wsframe_opcode op, const unsigned char *p,
 	unsigned char frame[WSFRAME_HEAD_MAX + WSFRAME_CONTROL_MAX], *f;
 	uint32_t mask;
 
-	if (getrandom(&mask, sizeof(mask), 0) != (ssize_t)sizeof(mask)) {
-		ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
+	if (ws_mask(w, &mask) == -1)
 		return;
-	}
 	if (len > 0)
 		memcpy(frame + WSFRAME_HEAD_MAX, p, len);
 	f = wsframe_make(op, frame + WSFRAME_HEAD_MAX, len, mask);
@@ -332,32 +359,24 @@ ws_got(struct ws *w, const unsigned char *p, size_t len)
 		ws_refused(w);
 }
 
+/* Reads until a read gets less than it could: then there is likely no more. */
 static void
 ws_receive(struct ws *w)
 {
 	unsigned char p[WS_READ_SIZE];
-	ssize_t n;
+	ssize_t n = sizeof(p);
 	int turns;
 
-	w->unread = 0;
-	for (turns = 0; w->state != WS_CLOSED && w->reading; turns++) {
-		if (turns == WS_READ_TURNS) {
-			w->unread = 1;
+	for (turns = 0; turns < WS_READ_TURNS && n == sizeof(p); turns++) {
+		if (w->state == WS_CLOSED || !w->reading)
 			return;
-		}
-		if ((n = stream_read(w->stream, p, sizeof(p))) == 0)
-			return;
-		if (n == -1) {
-			if (w->state == WS_REFUSAL)
-				ws_refused(w);
-			else
-				ws_cut(w);
-			return;
-		}
-		ws_got(w, p, (size_t)n);
+		if ((n = stream_read(w->stream, p, sizeof(p))) > 0)
+			ws_got(w, p, (size_t)n);
+		else if (n == -1 && w->state == WS_REFUSAL)
+			ws_refused(w);
+		else if (n == -1)
+			ws_cut(w);
 	}
-	/* Paused in the middle: OpenSSL may have the rest. */
-	w->unread = 1;
 }
 
 /*
@@ -380,20 +399,27 @@ ws_failed(void *arg, const struct k8s_err *why)
 	ws_fail(arg, why->code, why->msg);
 }
 
+/* After anything that may have sent what was stuck. */
+static void
+ws_settle(struct ws *w)
+{
+	if (w->sent_due && ws_can_send(w)) {
+		w->sent_due = 0;
+		w->h->sent(w->arg);
+	}
+	ws_update_watch(w);
+}
+
 static void
 ws_ready(void *arg, int in, int out)
 {
 	struct ws *w = arg;
 
-	if (in || w->unread)
+	if (in)
 		ws_receive(w);
 	if (w->state != WS_CLOSED && out)
 		ws_flush(w);
-	if (w->state == WS_OPEN && w->want_write && w->message_len == 0) {
-		w->want_write = 0;
-		w->h->writable(w->arg);
-	}
-	ws_update_watch(w);
+	ws_settle(w);
 }
 
 static const struct stream_handler ws_stream_handler = {
@@ -458,7 +484,7 @@ ws_time(void *arg, uint32_t events)
 			ws_control(w, WSFRAME_PING, NULL, 0);
 	}
 	ws_set_timer(w, w->last_word ? WS_LAST_WORD_MS : WS_PING_INTERVAL_MS);
-	ws_update_watch(w);
+	ws_settle(w);
 }
 
 /*
@@ -561,13 +587,10 @@ ws_open(struct ws_client *c, const char *path, const char *protocols,
 	return w;
 }
 
-void
-ws_want_write(struct ws *w)
+int
+ws_can_send(const struct ws *w)
 {
-	if (w->state != WS_OPEN)
-		return;
-	w->want_write = 1;
-	ws_update_watch(w);
+	return w->state == WS_OPEN && w->message_len == 0;
 }
 
 void
@@ -576,17 +599,14 @@ ws_send(struct ws *w, unsigned char *p, size_t len)
 	unsigned char *f;
 	uint32_t mask;
 
-	if (w->state != WS_OPEN)
+	if (!ws_can_send(w) || ws_mask(w, &mask) == -1)
 		return;
-	if (getrandom(&mask, sizeof(mask), 0) != (ssize_t)sizeof(mask)) {
-		ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
-		return;
-	}
 	f = wsframe_make(WSFRAME_BINARY, p, len, mask);
 	w->message = f;
 	w->message_len = (size_t)(p + len - f);
 	w->sent += len;
 	ws_flush(w);
+	w->sent_due = w->message_len > 0;
 	ws_update_watch(w);
 }
 

@@ -29,6 +29,7 @@ UNIT_TESTS = \
 	tests/unit/test_status \
 	tests/unit/test_tls \
 	tests/unit/test_url \
+	tests/unit/test_ws \
 	tests/unit/test_wsframe \
 	tests/unit/test_wshttp
 check_PROGRAMS += $(UNIT_TESTS)
@@ -96,6 +97,8 @@ tests_unit_test_status_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_status_LDADD = $(UNIT_KUBE)
 tests_unit_test_url_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_url_LDADD = $(UNIT_KUBE)
+tests_unit_test_ws_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_ws_LDADD = $(UNIT_KUBE)
 tests_unit_test_wsframe_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_wsframe_LDADD = $(UNIT_KUBE)
 tests_unit_test_wshttp_CFLAGS = $(UNIT_CFLAGS)
