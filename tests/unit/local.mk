@@ -16,6 +16,7 @@ UNIT_TESTS = \
 	tests/unit/test_cred \
 	tests/unit/test_err \
 	tests/unit/test_exec \
+	tests/unit/test_frames \
 	tests/unit/test_kubeconfig \
 	tests/unit/test_kubeconfig_load \
 	tests/unit/test_log \
@@ -67,6 +68,9 @@ tests_unit_test_err_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_err_LDADD = $(UNIT_CORE)
 tests_unit_test_exec_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_exec_LDADD = $(UNIT_KUBE)
+tests_unit_test_frames_SOURCES = tests/unit/test_frames.c helpers/frames.c
+tests_unit_test_frames_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_frames_LDADD = $(UNIT_CORE)
 tests_unit_test_kubeconfig_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_kubeconfig_LDADD = $(UNIT_KUBE)
 tests_unit_test_kubeconfig_load_CFLAGS = $(UNIT_CFLAGS)
