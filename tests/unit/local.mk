@@ -20,6 +20,7 @@ UNIT_TESTS = \
 	tests/unit/test_err \
 	tests/unit/test_exec \
 	tests/unit/test_json \
+	tests/unit/test_frames \
 	tests/unit/test_kubeconfig \
 	tests/unit/test_kubeconfig_load \
 	tests/unit/test_limits \
@@ -38,6 +39,8 @@ UNIT_TESTS = \
 	tests/unit/test_sshdlog \
 	tests/unit/test_status \
 	tests/unit/test_tls \
+	tests/unit/test_url \
+	tests/unit/test_ws \
 	tests/unit/test_wsframe \
 	tests/unit/test_wshttp
 check_PROGRAMS += $(UNIT_TESTS)
@@ -90,6 +93,9 @@ tests_unit_test_exec_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_exec_LDADD = $(UNIT_KUBE)
 tests_unit_test_json_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_json_LDADD = $(UNIT_CORE)
+tests_unit_test_frames_SOURCES = tests/unit/test_frames.c helpers/frames.c
+tests_unit_test_frames_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_frames_LDADD = $(UNIT_CORE)
 tests_unit_test_kubeconfig_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_kubeconfig_LDADD = $(UNIT_KUBE)
 tests_unit_test_kubeconfig_load_CFLAGS = $(UNIT_CFLAGS)
@@ -132,6 +138,10 @@ tests_unit_test_sshdlog_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sshdlog_LDADD = proxyprotocol/libproxyprotocol.a $(UNIT_CORE)
 tests_unit_test_status_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_status_LDADD = $(UNIT_KUBE)
+tests_unit_test_url_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_url_LDADD = $(UNIT_KUBE)
+tests_unit_test_ws_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_ws_LDADD = $(UNIT_KUBE)
 tests_unit_test_wsframe_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_wsframe_LDADD = $(UNIT_KUBE)
 tests_unit_test_wshttp_CFLAGS = $(UNIT_CFLAGS)
