@@ -60,6 +60,7 @@ struct settings_reader {
 	struct settings *s;
 	unsigned int seen;	     /* of [proxyd], by enum settings_key */
 	unsigned int *seen_listener; /* one for each listener */
+	int seen_log_level;
 };
 
 static enum settings_key
@@ -406,31 +407,33 @@ settings_listener_key(struct settings_reader *sr, struct inifile_reader *r,
 }
 
 static int
+settings_log(struct settings_reader *sr, struct inifile_reader *r,
+    const char *name, const char *value)
+{
+	if (strcmp(name, "level") != 0)
+		return inifile_complain(r, "unknown key", name);
+	if (sr->seen_log_level++)
+		return inifile_complain(r, "set twice:", name);
+	return inifile_log_level(r, value, &sr->s->log_level);
+}
+
+static int
 settings_ini_key(void *arg, struct inifile_reader *r, const char *section,
     const char *name, const char *value)
 {
-	static const char *const others[] = {"kubernetes", "workspace"};
-	static const char *const levels[] = {"error", "warn", "info", "debug"};
 	struct settings_reader *sr = arg;
-	size_t i;
 
 	if (strcmp(section, "proxyd") == 0)
 		return settings_proxyd(sr, r, name, value);
 	if (strncmp(section, "listener ", 9) == 0)
 		return settings_listener_key(sr, r, section + 9, name, value);
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strcmp(section, others[i]) == 0)
-			return 0; /* config_load() looks at them */
-	if (strcmp(section, "log") != 0)
-		return inifile_complain(r, "unknown section", section);
-	for (i = 0; strcmp(name, "level") == 0 &&
-	     i < sizeof(levels) / sizeof(levels[0]);
-	     i++)
-		if (strcmp(value, levels[i]) == 0) {
-			sr->s->log_level = (enum log_level)i;
-			return 0;
-		}
-	return inifile_complain(r, "unknown key or level", name);
+	if (strcmp(section, "log") == 0)
+		return settings_log(sr, r, name, value);
+	/* config_load() looks at them. */
+	if (strcmp(section, "kubernetes") == 0 ||
+	    strcmp(section, "workspace") == 0)
+		return 0;
+	return inifile_complain(r, "unknown section", section);
 }
 
 /* What one key alone can't tell. */

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "lib/core/buf.h"
-#include "lib/core/log.h"
 
 /* Largest configuration file. */
 #define INIFILE_MAX (256 * 1024)
@@ -35,6 +34,27 @@ inifile_complain(struct inifile_reader *r, const char *what, const char *text)
 		r->complaint_line = r->line;
 	}
 	return -1;
+}
+
+int
+inifile_log_level(struct inifile_reader *r, const char *value,
+    enum log_level *level)
+{
+	static const char *const words[] = {
+	    [LOGL_ERROR] = "error",
+	    [LOGL_WARN] = "warn",
+	    [LOGL_INFO] = "info",
+	    [LOGL_DEBUG] = "debug",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(value, words[i]) == 0) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	return inifile_complain(r, "level is error, warn, info or debug, not",
+	    value);
 }
 
 /* As libinih has it: 0 is an error. */

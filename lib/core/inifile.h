@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "lib/core/err.h"
+#include "lib/core/log.h"
 
 struct inifile_reader; /* under way */
 
@@ -26,6 +27,10 @@ typedef int inifile_key_cb(void *arg, struct inifile_reader *r,
  */
 int inifile_complain(struct inifile_reader *r, const char *what,
     const char *text);
+
+/* The value of [log] level, the one key that all programs read. */
+int inifile_log_level(struct inifile_reader *r, const char *value,
+    enum log_level *level);
 
 /*
  * Longest line; longer ones are an error, as the parser would cut them
