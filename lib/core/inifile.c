@@ -64,6 +64,9 @@ inifile_handler(void *arg, const char *section, const char *name,
 {
 	struct inifile_reader *r = arg;
 
+	if (strlen(section) > INIFILE_SECTION_MAX)
+		return inifile_complain(r,
+			   "too long a section's name:", section) == 0;
 	if (value == NULL || *value == '\0')
 		return inifile_complain(r, "no value for", name) == 0;
 	return r->cb(r->arg, r, section, name, value) == 0;

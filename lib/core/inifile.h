@@ -38,6 +38,12 @@ int inifile_log_level(struct inifile_reader *r, const char *value,
  */
 #define INIFILE_LINE_MAX 198
 
+/*
+ * Longest name of a section. libinih cuts it at 49 characters: two listeners
+ * whose names begin alike would become one.
+ */
+#define INIFILE_SECTION_MAX 48
+
 /* Stops at the first mistake: K8S_ERR_CONFIG. origin stands in messages. */
 int inifile_parse(const char *text, const char *origin, inifile_key_cb *cb,
     void *arg, struct k8s_err *err);
