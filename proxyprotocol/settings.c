@@ -111,21 +111,22 @@ settings_one_number(struct inifile_reader *r, const char *value,
 	return inifile_complain(r, what, value);
 }
 
-/* The next word of a list divided by commas and blanks; 0 at its end. */
+/*
+ * The next word of a list divided by commas and blanks; 0 at its end. A line
+ * is never longer than word is.
+ */
 static int
-settings_word(const char **p, char *word, size_t size)
+settings_word(const char **p, char word[INIFILE_LINE_MAX + 1])
 {
 	size_t n;
 
 	*p += strspn(*p, ", \t");
 	n = strcspn(*p, ", \t");
-	if (n == 0)
+	if (n == 0 || n > INIFILE_LINE_MAX)
 		return 0;
-	if (n >= size)
-		n = size - 1; /* too long for whatever it is to be */
 	memcpy(word, *p, n);
 	word[n] = '\0';
-	*p += strcspn(*p, ", \t");
+	*p += n;
 	return 1;
 }
 
@@ -138,7 +139,7 @@ settings_networks(struct inifile_reader *r, const char *value,
 	struct k8s_err err;
 	char word[INIFILE_LINE_MAX + 1];
 
-	while (settings_word(&value, word, sizeof(word))) {
+	while (settings_word(&value, word)) {
 		if (*len == SETTINGS_LIST_MAX)
 			return inifile_complain(r, "too many networks at",
 			    word);
@@ -161,7 +162,7 @@ settings_addresses(struct inifile_reader *r, const char *value,
 	struct k8s_err err;
 	char word[INIFILE_LINE_MAX + 1];
 
-	while (settings_word(&value, word, sizeof(word))) {
+	while (settings_word(&value, word)) {
 		if (l->addresses_len == SETTINGS_LIST_MAX)
 			return inifile_complain(r, "too many addresses at",
 			    word);
@@ -249,7 +250,7 @@ settings_penalties(struct inifile_reader *r, const char *value,
 	    {"max", &l->penalty_max},
 	    {"min", &l->penalty_min},
 	};
-	char word[64];
+	char word[INIFILE_LINE_MAX + 1];
 	const char *p;
 	size_t i, n;
 
@@ -257,7 +258,7 @@ settings_penalties(struct inifile_reader *r, const char *value,
 		memset(l->penalty, 0, sizeof(l->penalty));
 		return 0;
 	}
-	while (settings_word(&value, word, sizeof(word))) {
+	while (settings_word(&value, word)) {
 		n = strcspn(word, ":");
 		p = word + n + (word[n] == ':');
 		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -465,6 +466,8 @@ settings_check(const struct settings *s, const char *path, struct k8s_err *err)
 			    "proxy_protocol is off",
 			    path, l->name);
 	}
+	if (limits_config_check(&s->limits, err) == -1)
+		return k8s_err_prefix(err, "%s", path);
 	return 0;
 }
 

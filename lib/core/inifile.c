@@ -66,7 +66,7 @@ inifile_handler(void *arg, const char *section, const char *name,
 
 	if (strlen(section) > INIFILE_SECTION_MAX)
 		return inifile_complain(r,
-			   "too long a section's name:", section) == 0;
+			   "too long a name for a section:", section) == 0;
 	if (value == NULL || *value == '\0')
 		return inifile_complain(r, "no value for", name) == 0;
 	return r->cb(r->arg, r, section, name, value) == 0;
