@@ -148,7 +148,7 @@ settings_networks(struct inifile_reader *r, const char *value,
 			return inifile_complain(r, "out of memory at", word);
 		*list = more;
 		if (net_prefix_parse(&more[*len], word, &err) == -1)
-			return inifile_complain(r, err.msg, word);
+			return inifile_complain(r, err.msg, NULL);
 		(*len)++;
 	}
 	return 0;
@@ -172,7 +172,7 @@ settings_addresses(struct inifile_reader *r, const char *value,
 			return inifile_complain(r, "out of memory at", word);
 		l->addresses = more;
 		if (net_addr_parse(&more[l->addresses_len], word, &err) == -1)
-			return inifile_complain(r, err.msg, word);
+			return inifile_complain(r, err.msg, NULL);
 		l->addresses_len++;
 	}
 	return 0;

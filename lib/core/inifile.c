@@ -18,21 +18,23 @@ struct inifile_reader {
 	void *arg;
 	const char *rest;    /* of the text */
 	int line;	     /* under way, from 1 */
-	char complaint[192]; /* the first one */
+	char complaint[512]; /* the first one */
 	int complaint_line;
 };
 
 int
 inifile_complain(struct inifile_reader *r, const char *what, const char *text)
 {
-	char safe[64];
+	char safe[64], quoted[sizeof(safe) + 4] = "";
 
-	if (r->complaint_line == 0) {
-		(void)snprintf(r->complaint, sizeof(r->complaint),
-		    "%s \"%s\"; see k8shell.conf(5)", what,
+	if (r->complaint_line != 0)
+		return -1;
+	if (text != NULL)
+		(void)snprintf(quoted, sizeof(quoted), " \"%s\"",
 		    log_escape(safe, sizeof(safe), text, strlen(text)));
-		r->complaint_line = r->line;
-	}
+	(void)snprintf(r->complaint, sizeof(r->complaint),
+	    "%s%s; see k8shell.conf(5)", what, quoted);
+	r->complaint_line = r->line;
 	return -1;
 }
 

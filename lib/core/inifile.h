@@ -22,8 +22,9 @@ typedef int inifile_key_cb(void *arg, struct inifile_reader *r,
     const char *section, const char *name, const char *value);
 
 /*
- * What is wrong about the current line, and the text it is about; the first
- * complaint becomes the error, with the line's number. Returns -1.
+ * What is wrong about the current line, and the text it is about (NULL if what
+ * has it); the first complaint becomes the error, with the line's number.
+ * Returns -1.
  */
 int inifile_complain(struct inifile_reader *r, const char *what,
     const char *text);
