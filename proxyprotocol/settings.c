@@ -17,6 +17,9 @@
 
 #define SETTINGS_TIMEOUT_MAX 60 /* seconds */
 
+#define SETTINGS_NAME_CHARS \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
 /* One bit a key of [proxyd] and one of the listener under way: set twice? */
 enum settings_key {
 	KEY_SSHD,
@@ -331,14 +334,17 @@ settings_listener(struct settings_reader *sr, struct inifile_reader *r,
 	size_t i;
 
 	name += strspn(name, " ");
+	/* It stands in logs and messages as it is. */
+	if (*name == '\0' || name[strspn(name, SETTINGS_NAME_CHARS)] != '\0')
+		return inifile_complain(r,
+		    "a listener's name is letters, digits, '-', '_' and '.', "
+		    "not",
+		    name);
 	for (i = 0; i < s->listeners_len; i++)
 		if (strcmp(s->listeners[i].name, name) == 0)
 			return (int)i;
-	if (*name == '\0' || i == SETTINGS_LISTENERS_MAX)
-		return inifile_complain(r,
-		    *name == '\0' ? "a listener needs a name:"
-				  : "too many listeners:",
-		    name);
+	if (i == SETTINGS_LISTENERS_MAX)
+		return inifile_complain(r, "too many listeners:", name);
 	more = realloc(s->listeners, (i + 1) * sizeof(*more));
 	if (more != NULL)
 		s->listeners = more;
