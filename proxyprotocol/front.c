@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/core/inifile.h"
 #include "lib/core/log.h"
 #include "lib/core/loop.h"
 #include "proxyprotocol/limits.h"
@@ -33,8 +34,8 @@
 /* Lines a second about connections that were refused. */
 #define FRONT_REFUSALS 10
 
-/* libinih cuts the names of sections at 49 characters. */
-#define FRONT_NAME_MAX 50
+/* A listener is named in its section. */
+#define FRONT_NAME_MAX (INIFILE_SECTION_MAX + 1)
 
 enum front_state {
 	FRONT_HEADER, /* a PROXY header may come */

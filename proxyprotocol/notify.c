@@ -368,6 +368,26 @@ notify_write(struct notify *n, uint64_t address, const void *p, size_t len)
 	return put == -1 ? -1 : 0;
 }
 
+void
+notify_give_address(struct notify *n, const struct net_addr *a)
+{
+	const uint64_t address = n->caller.args[1], addrlen = n->caller.args[2];
+	uint32_t len = a->len;
+	int32_t room;
+
+	if (notify_read(n, addrlen, &room, sizeof(room)) == -1)
+		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);
+	else if (room < 0)
+		notify_fail(n, EINVAL);
+	else if ((room > 0 &&
+		     notify_write(n, address, &a->sa,
+			 (uint32_t)room < len ? (uint32_t)room : len) == -1) ||
+	    notify_write(n, addrlen, &len, sizeof(len)) == -1)
+		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);
+	else
+		notify_succeed(n);
+}
+
 /*
  * Descriptors.
  */

@@ -38,7 +38,8 @@ struct record {
 	int invalid_user; /* tried with a name that is nobody's */
 	int timeout;
 	const char *reason; /* how it ended, as far as said */
-	char detail[256];   /* in sshd's or the client's words, or "" */
+	/* In sshd's or the client's words, or "". */
+	char detail[sizeof(((struct sshdlog *)NULL)->text)];
 };
 
 static long long
@@ -156,8 +157,7 @@ record_accepted(struct record *r)
 	audit_end(r->audit);
 }
 
-/* The last reason given counts, except that a first cause is not overwritten
- * by what follows from it. */
+/* The first reason given counts: what follows from it does not replace it. */
 static void
 record_reason(struct record *r, const char *reason, const char *detail)
 {
@@ -165,6 +165,21 @@ record_reason(struct record *r, const char *reason, const char *detail)
 		r->reason = reason;
 	if (r->detail[0] == '\0')
 		(void)snprintf(r->detail, sizeof(r->detail), "%s", detail);
+}
+
+/* A line about the end of the connection. */
+static void
+record_ending(struct record *r, const char *reason)
+{
+	const struct sshdlog *l = &r->line;
+
+	/*
+	 * Below VERBOSE a wrong key alone is no line of its own: but then this
+	 * one has the user's name, whoever of the two hung up and how.
+	 */
+	if (!r->authenticated && l->account != SSHDLOG_NO_USER)
+		r->attempted = 1;
+	record_reason(r, reason, l->text);
 }
 
 void
@@ -199,30 +214,26 @@ record_sshd_line(struct record *r, pid_t sshd, const char *line, size_t len)
 		record_reason(r, "login_grace_time", "");
 		break;
 	case SSHDLOG_CLOSED:
+		record_ending(r, "closed");
+		break;
 	case SSHDLOG_RESET:
-		/* A wrong key alone is no line of its own below VERBOSE. */
-		if (!r->authenticated && l->account != SSHDLOG_NO_USER)
-			r->attempted = 1;
-		record_reason(r, l->kind == SSHDLOG_RESET ? "reset" : "closed",
-		    "");
+		record_ending(r, "reset");
 		break;
 	case SSHDLOG_TIMED_OUT:
-		record_reason(r, "timed_out", "");
+		record_ending(r, "timed_out");
 		break;
 	case SSHDLOG_DISCONNECT_RECEIVED:
-		record_reason(r, "disconnected", l->text);
-		break;
 	case SSHDLOG_DISCONNECTED:
-		record_reason(r, "disconnected", "");
+		record_ending(r, "disconnected");
 		break;
 	case SSHDLOG_DISCONNECTING:
-		record_reason(r, "refused", l->text);
+		record_ending(r, "refused");
 		break;
 	case SSHDLOG_PROTOCOL:
-		record_reason(r, "protocol", l->text);
+		record_ending(r, "protocol");
 		break;
 	case SSHDLOG_BROKEN:
-		record_reason(r, "broken", l->text);
+		record_ending(r, "broken");
 		break;
 	case SSHDLOG_OTHER:
 	case SSHDLOG_BANNER:

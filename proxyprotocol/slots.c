@@ -59,8 +59,8 @@ slots_process_has(int proc, const char *pid, uid_t uid)
 		return errno != ENOENT && errno != ESRCH;
 	len = read(fd, text, sizeof(text) - 1);
 	(void)close(fd);
-	if (len <= 0)
-		return 0; /* it ended meanwhile */
+	if (len == -1)
+		return errno != ESRCH; /* it ended meanwhile */
 	text[len] = '\0';
 	if ((line = strstr(text, "\nUid:")) == NULL ||
 	    sscanf(line, "\nUid:%lu%lu%lu%lu", &u[0], &u[1], &u[2], &u[3]) != 4)

@@ -296,7 +296,6 @@ supervise_address(struct supervisor *s, const struct notify_caller *c)
 {
 	const struct net_addr *a =
 	    c->call == NOTIFY_GETPEERNAME ? &s->p->source : &s->p->destination;
-	uint32_t len, room;
 	struct stat st;
 	int fd, known;
 
@@ -313,22 +312,10 @@ supervise_address(struct supervisor *s, const struct notify_caller *c)
 		notify_fail(s->notify, EPERM);
 		return;
 	}
-	if (st.st_dev != s->client_dev || st.st_ino != s->client_ino) {
-		notify_continue(s->notify);
-		return;
-	}
-	len = a->len;
-	if (notify_read(s->notify, c->args[2], &room, sizeof(room)) == -1 ||
-	    (room <= INT32_MAX && room > 0 &&
-		notify_write(s->notify, c->args[1], &a->sa,
-		    room < len ? room : len) == -1) ||
-	    (room <= INT32_MAX &&
-		notify_write(s->notify, c->args[2], &len, sizeof(len)) == -1))
-		notify_fail(s->notify, errno == EFAULT ? EFAULT : EPERM);
-	else if (room > INT32_MAX)
-		notify_fail(s->notify, EINVAL);
+	if (st.st_dev == s->client_dev && st.st_ino == s->client_ino)
+		notify_give_address(s->notify, a);
 	else
-		notify_succeed(s->notify);
+		notify_continue(s->notify);
 }
 
 /* Where a forward was to go, for the log. */
