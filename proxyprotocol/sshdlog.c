@@ -492,7 +492,7 @@ sshdlog_parse(struct sshdlog *out, const char *line, size_t len,
 {
 	struct span s = {line, len};
 	struct sshdlog_line l = {.out = out};
-	int n;
+	int n, by_child;
 
 	memset(out, 0, sizeof(*out));
 	n = snprintf(l.at, sizeof(l.at), "%s port %u", address, port);
@@ -501,10 +501,11 @@ sshdlog_parse(struct sshdlog *out, const char *line, size_t len,
 	if (span_trim(&s, "\n"))
 		(void)span_trim(&s, "\r");
 	/* What the process without privileges had sshd log for it. */
-	if (!span_trim(&s, " [preauth]"))
-		(void)span_trim(&s, " [postauth]");
+	by_child = span_trim(&s, " [preauth]") || span_trim(&s, " [postauth]");
 	out->kind = sshdlog_line(&l, s);
-	/* Nothing half parsed. */
+	/* Who is in only sshd itself says; and nothing half parsed. */
+	if (by_child && out->kind == SSHDLOG_ACCEPTED)
+		out->kind = SSHDLOG_OTHER;
 	if (out->kind == SSHDLOG_OTHER)
 		memset(out, 0, sizeof(*out));
 	return out->kind;

@@ -31,7 +31,10 @@
 
 enum sshdlog_kind {
 	SSHDLOG_OTHER = 0,
-	/* "Accepted METHOD for USER from ...": logged in. */
+	/*
+	 * "Accepted METHOD for USER from ...": logged in. Not with "[preauth]"
+	 * behind it: that is what sshd's child without privileges has it say.
+	 */
 	SSHDLOG_ACCEPTED,
 	/* "Partial ...": one of several methods required is done. */
 	SSHDLOG_PARTIAL,
