@@ -20,8 +20,7 @@ policy_is_control(const struct policy_connect *c)
 	 * is a forward of the user to that very path.
 	 */
 	return c->type == SOCK_SEQPACKET &&
-	    c->len >= start + sizeof(path) - 1 &&
-	    c->to->sa_family == AF_UNIX &&
+	    c->len >= start + sizeof(path) - 1 && c->to->sa_family == AF_UNIX &&
 	    strnlen(un->sun_path, c->len - start) == sizeof(path) - 1 &&
 	    memcmp(un->sun_path, path, sizeof(path) - 1) == 0;
 }
