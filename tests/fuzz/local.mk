@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
-FUZZERS = channel config cred kubeconfig pod pp prelude status ws
+FUZZERS = channel config cred kubeconfig pod pp prelude settings status ws
 check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_cred \
@@ -9,6 +9,7 @@ check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_pod \
 	tests/fuzz/fuzz_pp \
 	tests/fuzz/fuzz_prelude \
+	tests/fuzz/fuzz_settings \
 	tests/fuzz/fuzz_status \
 	tests/fuzz/fuzz_ws
 dist_check_SCRIPTS += tests/fuzz/replay.sh
@@ -56,6 +57,10 @@ tests_fuzz_fuzz_prelude_SOURCES = tests/fuzz/fuzz_prelude.c $(FUZZ_MAIN) \
 tests_fuzz_fuzz_prelude_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_prelude_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_prelude_LDADD = $(FUZZ_CORE)
+tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_settings_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_settings_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_settings_LDADD = proxyprotocol/libproxyprotocol.a $(FUZZ_CORE)
 tests_fuzz_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_status_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_status_LDFLAGS = $(FUZZ_LINK)
