@@ -379,9 +379,8 @@ notify_give_address(struct notify *n, const struct net_addr *a)
 		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);
 	else if (room < 0)
 		notify_fail(n, EINVAL);
-	else if ((room > 0 &&
-		     notify_write(n, address, &a->sa,
-			 (uint32_t)room < len ? (uint32_t)room : len) == -1) ||
+	else if (notify_write(n, address, &a->sa,
+		     (uint32_t)room < len ? (uint32_t)room : len) == -1 ||
 	    notify_write(n, addrlen, &len, sizeof(len)) == -1)
 		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);
 	else
