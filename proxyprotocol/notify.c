@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,12 @@ notify_install(int addresses, struct k8s_err *err)
 	    /* What connects without connect(2). */
 	    UNLESS(SYS_io_uring_setup, 1),
 	    REFUSE(ENOSYS),
+	    /* SCTP connects by sendmsg(2) and by a socket option. */
+	    UNLESS(SYS_socket, 4),
+	    LOAD_ARG(2),
+	    UNLESS(IPPROTO_SCTP, 1),
+	    REFUSE(EPROTONOSUPPORT),
+	    RETURN(SECCOMP_RET_ALLOW),
 	    NO_FASTOPEN(SYS_sendto, 3),
 	    NO_FASTOPEN(SYS_sendmsg, 2),
 	    NO_FASTOPEN(SYS_sendmmsg, 3),

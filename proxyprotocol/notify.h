@@ -24,7 +24,7 @@ enum notify_call {
  * Puts this process and all it will ever start under the filter. Returns the
  * listener, or -1. connect(2) is trapped; getpeername(2) and getsockname(2)
  * are if addresses is set. What would be a way around the trap is refused
- * by the filter itself: io_uring, MSG_FASTOPEN, system calls of another
+ * by the filter itself: io_uring, MSG_FASTOPEN, SCTP, system calls of another
  * architecture.
  *
  * Needs CAP_SYS_ADMIN: no_new_privs would take the helpers their setgid bit.

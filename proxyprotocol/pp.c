@@ -58,58 +58,74 @@ pp_starts(const unsigned char *p, size_t len, const unsigned char *start,
 	return memcmp(p, start, len < n ? len : n) == 0;
 }
 
+struct pp_word {
+	const char *p;
+	size_t len;
+};
+
 /*
- * The next word of a line: up to a space, which is passed over, or to its
+ * Takes the next word off a line: up to a space, which goes too, or to its
  * end. A word that is not there has no bytes.
  */
-static const char *
-pp_v1_word(const char **line, size_t *left, size_t *len)
+static struct pp_word
+pp_v1_word(struct pp_word *line)
 {
-	const char *word = *line, *space = memchr(word, ' ', *left);
+	const char *space = memchr(line->p, ' ', line->len);
+	struct pp_word word = *line;
+	size_t taken = line->len;
 
-	*len = space == NULL ? *left : (size_t)(space - word);
-	*line += space == NULL ? *left : *len + 1;
-	*left -= (size_t)(*line - word);
+	if (space != NULL) {
+		word.len = (size_t)(space - line->p);
+		taken = word.len + 1;
+	}
+	line->p += taken;
+	line->len -= taken;
 	return word;
 }
 
 static int
-pp_is(const char *word, size_t len, const char *want)
+pp_is(struct pp_word word, const char *want)
 {
-	return len == strlen(want) && memcmp(word, want, len) == 0;
+	return word.len == strlen(want) && memcmp(word.p, want, word.len) == 0;
+}
+
+static int
+pp_v1_address(struct net_addr *a, int family, struct pp_word ip,
+    struct pp_word port)
+{
+	unsigned int n;
+
+	if (net_port_parse(port.p, port.len, &n) == -1)
+		return -1;
+	return net_addr_from_text(a, family, ip.p, ip.len, n);
 }
 
 /* A line without its CRLF, from the protocol's name on. */
 static enum pp_result
-pp_v1_line(const char *line, size_t left, struct pp_header *h,
-    struct k8s_err *err)
+pp_v1_line(struct pp_word line, struct pp_header *h, struct k8s_err *err)
 {
-	const char *word[5]; /* protocol, two addresses, two ports */
-	size_t len[5], i;
-	unsigned int port[2];
-	int family;
+	struct pp_word protocol = pp_v1_word(&line);
+	struct pp_word source = pp_v1_word(&line);
+	struct pp_word destination = pp_v1_word(&line);
+	struct pp_word source_port = pp_v1_word(&line);
+	struct pp_word destination_port = pp_v1_word(&line);
+	int family = AF_INET6;
 
-	for (i = 0; i < 5; i++)
-		word[i] = pp_v1_word(&line, &left, &len[i]);
-	if (pp_is(word[0], len[0], PP_V1_UNKNOWN)) {
+	if (pp_is(protocol, PP_V1_UNKNOWN)) {
 		h->local = 1;
 		return PP_HEADER;
 	}
-	if (pp_is(word[0], len[0], "TCP4"))
+	if (pp_is(protocol, "TCP4"))
 		family = AF_INET;
-	else if (pp_is(word[0], len[0], "TCP6"))
-		family = AF_INET6;
-	else
+	else if (!pp_is(protocol, "TCP6"))
 		return pp_bad(err, "not TCP4, TCP6 or UNKNOWN");
-	for (i = 0; i < 2; i++)
-		if (net_port_parse(word[3 + i], len[3 + i], &port[i]) == -1)
-			return pp_bad(err, "not two ports, from 0 to 65535");
-	if (net_addr_from_text(&h->source, family, word[1], len[1], port[0]) ==
-		-1 ||
-	    net_addr_from_text(&h->destination, family, word[2], len[2],
-		port[1]) == -1)
-		return pp_bad(err, "not two addresses of its family");
-	if (line != word[4] + len[4])
+	if (pp_v1_address(&h->source, family, source, source_port) == -1)
+		return pp_bad(err, "not a source address and port");
+	if (pp_v1_address(&h->destination, family, destination,
+		destination_port) == -1)
+		return pp_bad(err, "not a destination address and port");
+	/* Not even a space. */
+	if (line.p != destination_port.p + destination_port.len)
 		return pp_bad(err, "more behind the ports");
 	return PP_HEADER;
 }
@@ -118,13 +134,14 @@ static enum pp_result
 pp_v1(const unsigned char *p, size_t len, struct pp_header *h, size_t *need,
     struct k8s_err *err)
 {
-	const unsigned char *line = p + sizeof(pp_v1_start);
+	const unsigned char *start = p + sizeof(pp_v1_start);
 	size_t end = sizeof(pp_v1_start);
+	struct pp_word line = {(const char *)start, 0};
 	/* Behind this word all up to CRLF is ignored, be it a lone CR or LF. */
-	int unknown = pp_starts(line, len - end,
+	int unknown = pp_starts(start, len - end,
 	    (const unsigned char *)PP_V1_UNKNOWN, strlen(PP_V1_UNKNOWN));
 
-	for (; end <= PP_V1_MAX - 2; end++) {
+	for (; end <= PP_V1_MAX - 2; end++, line.len++) {
 		if (end == len || (p[end] == '\r' && end + 1 == len))
 			return pp_more(need, end + 2);
 		if (p[end] == '\r' && p[end + 1] == '\n')
@@ -136,8 +153,7 @@ pp_v1(const unsigned char *p, size_t len, struct pp_header *h, size_t *need,
 		return pp_bad(err, "no CRLF in its first 107 bytes");
 	h->version = 1;
 	h->len = end + 2;
-	return pp_v1_line((const char *)line, end - sizeof(pp_v1_start), h,
-	    err);
+	return pp_v1_line(line, h, err);
 }
 
 /*

@@ -15,6 +15,9 @@
 /* Failed attempts listed in auth.failure; sshd's MaxAuthTries is 6. */
 #define RECORD_FAILURES_MAX 16
 
+/* Lines of sshd a second that say nothing of the login or the end. */
+#define RECORD_OTHER_LINES 100
+
 /* sshd-session's exit statuses (9.8 and later) that tell why it ended. */
 #define SSHD_EXIT_LOGIN_GRACE	 3
 #define SSHD_EXIT_CHILD_CRASH	 4
@@ -36,8 +39,10 @@ struct record {
 	size_t failures_len, failures_more;
 	int attempted;	  /* to authenticate, without success */
 	int invalid_user; /* tried with a name that is nobody's */
+	int known_lines;  /* sshd has said anything of this client */
 	int timeout;
-	const char *reason; /* how it ended, as far as said */
+	struct log_rate other_lines; /* such as sshd writes for each channel */
+	const char *reason;	     /* how it ended, as far as said */
 	/* In sshd's or the client's words, or "". */
 	char detail[sizeof(((struct sshdlog *)NULL)->text)];
 };
@@ -183,12 +188,28 @@ record_ending(struct record *r, const char *reason)
 }
 
 void
-record_sshd_line(struct record *r, pid_t sshd, const char *line, size_t len)
+record_sshd_line(struct record *r, pid_t pid, uid_t uid, const char *line,
+    size_t len)
 {
 	struct sshdlog *l = &r->line;
+	unsigned int left_out;
 
-	log_line_as("sshd", sshd, LOGL_INFO, line, len);
 	(void)sshdlog_parse(l, line, len, r->address, r->port);
+	if (l->kind == SSHDLOG_ACCEPTED && uid != 0) {
+		log_error("connection %s: process %ld, not root, says: %.*s",
+		    r->origin.id, (long)pid, (int)len, line);
+		return;
+	}
+	if (l->kind != SSHDLOG_OTHER) {
+		r->known_lines = 1;
+		log_line_as("sshd", pid, LOGL_INFO, line, len);
+	} else if (log_rate_ok(&r->other_lines, RECORD_OTHER_LINES,
+		       &left_out)) {
+		if (left_out > 0)
+			log_warn("connection %s: %u lines of sshd left out",
+			    r->origin.id, left_out);
+		log_line_as("sshd", pid, LOGL_INFO, line, len);
+	}
 	if (!r->authenticated && l->user[0] != '\0')
 		(void)snprintf(r->user, sizeof(r->user), "%s", l->user);
 	switch (l->kind) {
@@ -243,6 +264,19 @@ record_sshd_line(struct record *r, pid_t sshd, const char *line, size_t len)
 	}
 }
 
+/*
+ * sshd starts no session for nobody: its log has been turned down for this
+ * user (Match, LogLevel). Then there is no auth.success, but no penalty either.
+ */
+static void
+record_session_of_unknown(struct record *r)
+{
+	log_error("connection %s: a session, but sshd did not log who is in: "
+		  "LogLevel must be INFO or more, in Match blocks, too",
+	    r->origin.id);
+	r->authenticated = 1;
+}
+
 void
 record_session_start(struct record *r, const struct control_session_start *s)
 {
@@ -251,8 +285,11 @@ record_session_start(struct record *r, const struct control_session_start *s)
 	    [CONTROL_EXEC] = "exec",
 	    [CONTROL_SFTP] = "sftp",
 	};
-	struct json *j = record_begin(r, "session.start");
+	struct json *j;
 
+	if (!r->authenticated)
+		record_session_of_unknown(r);
+	j = record_begin(r, "session.start");
 	json_string(j, "user", r->user);
 	json_string(j, "kind", kinds[s->kind]);
 	json_bool(j, "tty", s->tty);
@@ -308,7 +345,10 @@ record_sshd_ended(struct record *r, int status, enum limits_offence *o)
 
 	if (code == -1)
 		record_reason(r, "crash", "");
-	if (r->authenticated)
+	if (r->authenticated ||
+	    (!r->known_lines && code != -1 &&
+		(code < SSHD_EXIT_LOGIN_GRACE ||
+		    code > SSHD_EXIT_INVALID_USER)))
 		return 0;
 	if (code == -1 || code == SSHD_EXIT_CHILD_CRASH)
 		*o = LIMITS_CRASH;

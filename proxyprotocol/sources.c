@@ -17,13 +17,13 @@ struct sources {
 	unsigned char seed[SIPHASH_SEED_LEN];
 	struct source **bucket;
 	size_t buckets, count;
-	struct sources_heap heap4, heap6;
+	struct sources_heap heap[2]; /* IPv4, IPv6 */
 };
 
 static struct sources_heap *
 sources_heap(struct sources *s, int family)
 {
-	return family == AF_INET6 ? &s->heap6 : &s->heap4;
+	return &s->heap[family == AF_INET6];
 }
 
 static void
@@ -141,8 +141,8 @@ sources_free(struct sources *s)
 			free(src);
 		}
 	free(s->bucket);
-	free(s->heap4.at);
-	free(s->heap6.at);
+	free(s->heap[0].at);
+	free(s->heap[1].at);
 	free(s);
 }
 
@@ -223,14 +223,13 @@ sources_forgive(struct sources *s, struct source *src)
 size_t
 sources_penalized(const struct sources *s, int family)
 {
-	return family == AF_INET6 ? s->heap6.len : s->heap4.len;
+	return s->heap[family == AF_INET6].len;
 }
 
 struct source *
 sources_first(const struct sources *s, int family)
 {
-	const struct sources_heap *h =
-	    family == AF_INET6 ? &s->heap6 : &s->heap4;
+	const struct sources_heap *h = &s->heap[family == AF_INET6];
 
 	return h->len == 0 ? NULL : h->at[0];
 }

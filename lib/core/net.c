@@ -264,7 +264,7 @@ net_prefix_contains(const struct net_prefix *p, const struct net_addr *a)
 {
 	struct net_addr net;
 
-	if (a->len == 0 || a->sa.sa_family != p->net.sa.sa_family)
+	if (a->len == 0)
 		return 0;
 	net = net_addr_mask(a, p->bits, p->bits);
 	return net_addr_same(&net, &p->net);

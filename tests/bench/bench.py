@@ -10,6 +10,7 @@ import os
 import pty
 import select
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,11 @@ UP = 512 * MIB
 
 CONFIG = os.environ["K8SHELL_SSH_CONFIG"]
 STOCK = os.environ["BENCH_STOCK_SSH_CONFIG"]
+OWN = os.environ["BENCH_OWN_SSH_CONFIG"]
+PORTS = {"ours": int(os.environ["K8SHELL_PORT"]),
+         "peer": int(os.environ["BENCH_OWN_PORT"])}
+ROWS = sys.argv[1:]  # names of functions below; none: all
+AT_ONCE = 200
 
 
 def ssh(config, *args):
@@ -38,6 +44,7 @@ def kubectl(*args):
 
 SESSION = ssh(CONFIG, "ws")
 LOCAL = ssh(STOCK, "ws")
+LISTENER = ssh(OWN, "ws")
 
 
 def run(argv, **kw):
@@ -83,14 +90,95 @@ def setup_time():
     )
 
 
-def bulk(name, size, ours, peer, kw):
+def bulk(name, size, ours, peer, kw, who="kubectl exec", goal="0.9"):
     t = in_turns(BULK_RUNS, ours=(ours, kw), peer=(peer, kw))
     mbs = {k: size / v / 1e6 for k, v in t.items()}
     row(
         name,
         f"{mbs['ours']:.0f} MB/s",
-        f"kubectl exec {mbs['peer']:.0f} MB/s",
-        f"{mbs['ours'] / mbs['peer']:.2f} of it (goal: at least 0.9)",
+        f"{who} {mbs['peer']:.0f} MB/s",
+        f"{mbs['ours'] / mbs['peer']:.2f} of it (goal: at least {goal})",
+    )
+
+
+def down():
+    command = ["head", "-c", str(DOWN), "/dev/zero"]
+    bulk("1 GiB down", DOWN, SESSION + [" ".join(command)],
+         kubectl("alice", "--", *command), plain)
+
+
+def up():
+    bulk("512 MiB up", UP, SESSION + ["cat >/dev/null"],
+         kubectl("-i", "alice", "--", "sh", "-c", "cat >/dev/null"),
+         from_zero(UP))
+
+
+def front_bulk():
+    command = f"head -c {DOWN} /dev/zero"
+    bulk("1 GiB down, k8shell-proxyd", DOWN, SESSION + [command],
+         LISTENER + [command], plain, "sshd's own listener", "0.97")
+
+
+def front_logins():
+    """Ten logins one after the other, through both doors in turn."""
+    t = in_turns(RUNS * 10 // 4, ours=(SESSION + ["true"], plain),
+                 peer=(LISTENER + ["true"], plain))
+    row(
+        "10 logins, k8shell-proxyd",
+        f"{t['ours'] * 10:.2f} s",
+        f"sshd's own listener {t['peer'] * 10:.2f} s",
+        f"{t['ours'] / t['peer']:.3f} of it (goal: at most 1.03)",
+    )
+
+
+def banners(port):
+    """Seconds until as many connections, opened at once, have a banner."""
+    waiting, late = {}, 0
+    poll = select.epoll()
+    start = time.monotonic()
+    for _ in range(AT_ONCE):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(("127.0.0.1", port))
+        # As ssh does: what waits for the server may wait for a header.
+        waiting[s.fileno()] = s
+        poll.register(s, select.EPOLLOUT)
+    done = []
+    while waiting and time.monotonic() - start < 60:
+        for fd, events in poll.poll(1):
+            s = waiting[fd]
+            if events & select.EPOLLOUT:
+                s.send(b"SSH-2.0-bench\r\n")
+                poll.modify(s, select.EPOLLIN)
+                continue
+            try:
+                answer = s.recv(64)
+            except OSError:
+                answer = b""
+            late += not answer.startswith(b"SSH-2.0-")
+            poll.unregister(s)
+            done.append(waiting.pop(fd))
+    seconds = time.monotonic() - start
+    late += len(waiting)
+    for s in done + list(waiting.values()):
+        s.close()
+    return seconds, late
+
+
+def front_at_once():
+    seconds, failed = {"ours": [], "peer": []}, {"ours": 0, "peer": 0}
+    for _ in range(BULK_RUNS):
+        for who, port in PORTS.items():
+            s, late = banners(port)
+            seconds[who].append(s)
+            failed[who] += late
+            time.sleep(2)  # its sshds end, and count no more
+    m = {k: statistics.median(v) for k, v in seconds.items()}
+    row(
+        f"{AT_ONCE} connections at once",
+        f"{m['ours']:.2f} s",
+        f"sshd's own listener {m['peer']:.2f} s",
+        f"refused or stuck: {failed['ours']} (own: {failed['peer']}; goal: 0)",
     )
 
 
@@ -209,17 +297,40 @@ def memory():
         p.wait()
 
 
+def front_memory():
+    ours = subprocess.Popen(
+        SESSION + ["echo ready; cat"],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )
+    ours.stdout.readline()
+    sizes = []
+    for pid, (_, exe) in processes().items():
+        if not exe.endswith("/k8shell-proxyd"):
+            continue
+        if os.stat(f"/proc/{pid}").st_uid == 0:
+            continue  # the front
+        with open(f"/proc/{pid}/smaps_rollup") as f:
+            kb = {x.split()[0]: int(x.split()[1]) for x in f
+                  if x.split()[0].endswith(":")}
+        sizes.append((kb["Private_Clean:"] + kb["Private_Dirty:"],
+                      kb["Pss:"]))
+    private, whole = max(sizes)
+    row(
+        "memory of a supervisor, private",
+        f"{private / 1024:.2f} MB",
+        f"PSS {whole / 1024:.2f} MB",
+        "goal: at most 1.5",
+    )
+    ours.stdin.close()
+    ours.wait()
+
+
 def main():
     print(f"{'':34} {'k8shell':>14}  peer in the same run")
-    setup_time()
-    bulk("1 GiB down", DOWN,
-         SESSION + [f"head -c {DOWN} /dev/zero"],
-         kubectl("alice", "--", "head", "-c", str(DOWN), "/dev/zero"), plain)
-    bulk("512 MiB up", UP, SESSION + ["cat >/dev/null"],
-         kubectl("-i", "alice", "--", "sh", "-c", "cat >/dev/null"),
-         from_zero(UP))
-    echo()
-    memory()
+    for f in (setup_time, down, up, echo, memory, front_logins, front_bulk,
+              front_at_once, front_memory):
+        if not ROWS or f.__name__ in ROWS:
+            f()
 
 
 main()

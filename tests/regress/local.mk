@@ -3,14 +3,16 @@
 # sanitizers: their runtime reads /proc/self, which is closed to a setgid
 # program, and writes its complaints to the user's stderr.
 REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
-	tests/regress/bad-input.sh
+	tests/regress/bad-input.sh tests/regress/proxyd.sh \
+	tests/regress/proxyd-front.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/session-suite.sh tests/pty-session.py \
 	tests/install-packages tests/packages.build tests/packages.run \
-	tests/packages.check tests/build tests/openssh demo
+	tests/packages.check tests/build tests/openssh tests/proxied \
+	tests/proxyd-lib.sh tests/audit-events demo
 
 # A file named check would be a target's name in EXTRA_DIST.
 dist-hook:

@@ -39,11 +39,17 @@ account plain 61002 100
 # The number of no group.
 account groupless 61003 61999
 
+# As an administrator may have it, behind other rules.
+{
+	printf '%s\n' 'Match Address 192.0.2.0/24' '	Banner none' 'Match all'
+	cat sshd_config.d/sshd_config
+} >"$tmp/behind"
+
 # effective SSHD USER [OPTION]...: what is in force, sorted.
 effective() {
 	local sshd=$1 user=$2
 	shift 2
-	"$sshd" -T -f sshd_config.d/sshd_config -h "$tmp/host_key" "$@" \
+	"$sshd" -T -f "$file" -h "$tmp/host_key" "$@" \
 	    -C "user=$user,host=x,addr=203.0.113.7,laddr=198.51.100.1,lport=22" |
 	    sort
 }
@@ -84,36 +90,45 @@ subsystem sftp /usr/lib/openssh/sftp-server
 usedns no" "$(lines 'loglevel|printlastlog|printmotd|subsystem|usedns')"
 }
 
+# sessions NAME PAM "LINE..." USER...: what these lines say of accounts, and
+# the rest.
+sessions() {
+	local name user pam=$2 lines=$3
+	name=$1
+	shift 3
+	for user; do
+		effective "$sshd" "$user" -o "UsePAM=$pam" >"$tmp/effective"
+		is "$name, $user: PAM" "usepam $pam" "$(lines usepam)"
+		is "$name, $user: the session" "$lines" \
+		    "$(lines 'acceptenv|forcecommand')"
+		common "$name, $user"
+	done
+}
+
 for sshd; do
 	version=$("$sshd" -V 2>&1 |
 	    sed -n 's/.*OpenSSH_\([0-9.]*\).*/\1/p')
 	is "$version: accepts all of the file" "" \
 	    "$("$sshd" -t -f sshd_config.d/sshd_config -h "$tmp/host_key" 2>&1)"
+	file=sshd_config.d/sshd_config
 	is "$version: PAM is on" "usepam yes" "$(effective "$sshd" plain |
 	    grep '^usepam')"
-	for pam in yes no; do
-		for user in primary extra; do
-			name="$version, PAM $pam, $user"
-			effective "$sshd" "$user" -o "UsePAM=$pam" \
-			    >"$tmp/effective"
-			is "$name: PAM" "usepam $pam" "$(lines usepam)"
-			is "$name: nothing is forced, all variables" "\
+	for file in sshd_config.d/sshd_config "$tmp/behind"; do
+		for pam in yes no; do
+			name="$version, ${file##*/}, PAM $pam"
+			# Of the variables all rules count.
+			sessions "$name" "$pam" "\
 acceptenv *
-forcecommand none" "$(lines 'acceptenv|forcecommand')"
-			common "$name"
-		done
-		for user in plain groupless root; do
-			name="$version, PAM $pam, $user"
-			effective "$sshd" "$user" -o "UsePAM=$pam" \
-			    >"$tmp/effective"
-			is "$name: PAM" "usepam $pam" "$(lines usepam)"
-			is "$name: the session is forced, few variables" "\
+acceptenv COLORTERM
+acceptenv LANG
+acceptenv LC_*
+forcecommand none" primary extra
+			sessions "$name" "$pam" "\
 acceptenv COLORTERM
 acceptenv LANG
 acceptenv LC_*
 forcecommand exec /usr/libexec/k8shell/k8shell-session" \
-			    "$(lines 'acceptenv|forcecommand')"
-			common "$name"
+			    plain groupless root
 		done
 	done
 done

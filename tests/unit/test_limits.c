@@ -485,6 +485,11 @@ forgets_penalties_when_there_are_too_many(void **state)
 	/* More of the same source needs no room. */
 	assert_int_equal(penalize(l, "192.0.2.3", LIMITS_CRASH, 1), 180000);
 	assert_int_equal(probe(l, "192.0.2.1", 1), LIMITS_PENALTY);
+	/* Nor does an offence that costs nothing. */
+	c.penalty[LIMITS_NOAUTH] = 0;
+	assert_int_equal(limits_set(l, &c, NULL), 0);
+	assert_int_equal(penalize(l, "192.0.2.4", LIMITS_NOAUTH, 1), 0);
+	assert_int_equal(probe(l, "192.0.2.1", 1), LIMITS_PENALTY);
 	/* Any number of IPv6 sources pushes out none of IPv4. */
 	assert_int_equal(penalize(l, "2001:db8:1::", LIMITS_CRASH, 1), 90000);
 	assert_int_equal(penalize(l, "2001:db8:2::", LIMITS_CRASH, 2), 90000);

@@ -74,6 +74,7 @@ refuses_other_socket_addresses(void **state)
 	struct sockaddr_in in = {.sin_family = AF_INET};
 	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6};
 	struct net_addr a, none = {.len = 0};
+	void *one;
 
 	(void)state;
 	memset(&a, 1, sizeof(a));
@@ -85,7 +86,10 @@ refuses_other_socket_addresses(void **state)
 	    net_addr_from(&a, (struct sockaddr *)&in, sizeof(in) - 1), -1);
 	assert_int_equal(
 	    net_addr_from(&a, (struct sockaddr *)&in6, sizeof(in6) - 1), -1);
-	assert_int_equal(net_addr_from(&a, (struct sockaddr *)&in, 1), -1);
+	/* Nothing behind what is there is looked at. */
+	assert_non_null(one = malloc(1));
+	assert_int_equal(net_addr_from(&a, one, 1), -1);
+	free(one);
 	check_text(&none, "UNKNOWN");
 	assert_int_equal(net_addr_port(&none), 0);
 }
@@ -157,13 +161,14 @@ takes_addresses_to_listen_on(void **state)
 	    {"[:22", "no address"},
 	    {"]:22", "no address"},
 	    {"[2001:db8::1]x:22", "no address"},
+	    {"[2001:db8::1x:22", "no address"},
 	    {"[fe80::1%lo]:22", "no address"},
 	    {"[1:2:3:4:5:6:7:8:9]:22", "no address"},
 	    {"1.2.3.4\n:22", "no address"},
 	};
 	struct net_addr a, before;
 	struct k8s_err err;
-	char text[4096];
+	char text[100];
 	size_t i;
 
 	(void)state;

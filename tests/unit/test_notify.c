@@ -743,6 +743,11 @@ ways_around_body(void *arg)
 	}
 	CHILD_CHECK(
 	    syscall(SYS_io_uring_setup, 1, NULL) == -1 && errno == ENOSYS);
+	CHILD_CHECK(socket(AF_INET, SOCK_SEQPACKET, IPPROTO_SCTP) == -1 &&
+	    errno == EPROTONOSUPPORT);
+	CHILD_CHECK(socket(AF_INET6, SOCK_SEQPACKET | SOCK_CLOEXEC,
+			IPPROTO_SCTP) == -1 &&
+	    errno == EPROTONOSUPPORT);
 	/* What has no such flag is as ever. */
 	CHILD_CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
 	mm.msg_hdr.msg_name = NULL;

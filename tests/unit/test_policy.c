@@ -29,14 +29,14 @@ static union {
 } to;
 
 static enum policy_verdict
-decide(uid_t euid, gid_t egid, int authenticated, int stream, int flags,
+decide(uid_t euid, gid_t egid, int authenticated, int type, int flags,
     size_t len)
 {
 	const struct policy_connect c = {
 	    .euid = euid,
 	    .egid = egid,
 	    .authenticated = authenticated,
-	    .stream = stream,
+	    .type = type,
 	    .flags = flags,
 	    .to = &to.sa,
 	    .len = (socklen_t)len,
@@ -69,12 +69,13 @@ static void
 check_path(const char *path, size_t len, int is_control)
 {
 	const enum policy_verdict all[] = {
-	    decide(0, 0, 0, 1, O_RDWR, to_path(path, len)),
-	    decide(0, 0, 1, 1, CHANNEL, to_path(path, len)),
-	    decide(USER, HELPERS, 1, 0, O_RDWR, to_path(path, len)),
-	    decide(USER, USER, 1, 0, LIBRARY, to_path(path, len)),
-	    decide(KEYS, KEYS, 0, 0, O_RDWR, to_path(path, len)),
-	    decide(SSHD, SSHD, 0, 0, O_RDWR, to_path(path, len)),
+	    decide(0, 0, 0, SOCK_SEQPACKET, O_RDWR, to_path(path, len)),
+	    decide(0, 0, 1, SOCK_SEQPACKET, CHANNEL, to_path(path, len)),
+	    decide(USER, HELPERS, 1, SOCK_SEQPACKET, O_RDWR,
+		to_path(path, len)),
+	    decide(USER, USER, 1, SOCK_SEQPACKET, LIBRARY, to_path(path, len)),
+	    decide(KEYS, KEYS, 0, SOCK_SEQPACKET, O_RDWR, to_path(path, len)),
+	    decide(SSHD, SSHD, 0, SOCK_SEQPACKET, O_RDWR, to_path(path, len)),
 	};
 	size_t i;
 
@@ -122,16 +123,26 @@ the_control_socket_is_a_unix_one(void **state)
 	size_t len = to_path(CONTROL_PATH, sizeof(CONTROL_PATH));
 
 	(void)state;
-	to.sa.sa_family = AF_INET;
-	assert_int_equal(decide(0, 0, 0, 1, O_RDWR, len), POLICY_CONTINUE);
-	assert_int_equal(decide(USER, USER, 1, 1, CHANNEL, len),
+	/* A user may forward to that path of the workspace's. */
+	assert_int_equal(decide(USER, USER, 1, SOCK_STREAM, CHANNEL, len),
 	    POLICY_CHANNEL);
+	assert_int_equal(decide(USER, USER, 1, SOCK_STREAM, O_RDWR, len),
+	    POLICY_HIDE);
+	assert_int_equal(decide(USER, USER, 1, SOCK_DGRAM, O_RDWR, len),
+	    POLICY_HIDE);
+	to.sa.sa_family = AF_INET;
+	assert_int_equal(decide(0, 0, 0, SOCK_SEQPACKET, O_RDWR, len),
+	    POLICY_CONTINUE);
+	assert_int_equal(decide(USER, USER, 1, SOCK_SEQPACKET, CHANNEL, len),
+	    POLICY_REFUSE);
 	/* A family alone. */
 	to.sa.sa_family = AF_UNIX;
-	assert_int_equal(decide(0, 0, 0, 1, O_RDWR, sizeof(sa_family_t)),
+	assert_int_equal(decide(0, 0, 0, SOCK_SEQPACKET, O_RDWR,
+			     sizeof(sa_family_t)),
 	    POLICY_CONTINUE);
 	/* Not even that, whatever is behind it. */
-	assert_int_equal(decide(0, 0, 0, 1, O_RDWR, 1), POLICY_CONTINUE);
+	assert_int_equal(decide(0, 0, 0, SOCK_SEQPACKET, O_RDWR, 1),
+	    POLICY_CONTINUE);
 }
 
 /* Whose effective group is that of the helpers connects to the cluster. */
@@ -144,38 +155,48 @@ helpers_connect(void **state)
 	(void)state;
 	for (authenticated = 0; authenticated < 2; authenticated++)
 		for (flags = 0; flags < 4; flags++)
-			assert_int_equal(decide(USER, HELPERS, authenticated, 1,
-					     O_RDWR |
-						 (flags & 1 ? O_NONBLOCK : 0) |
-						 (flags & 2 ? O_CLOEXEC : 0),
-					     len),
+			assert_int_equal(
+			    decide(USER, HELPERS, authenticated, SOCK_STREAM,
+				O_RDWR | (flags & 1 ? O_NONBLOCK : 0) |
+				    (flags & 2 ? O_CLOEXEC : 0),
+				len),
 			    POLICY_CONTINUE);
-	assert_int_equal(decide(USER, HELPERS, 1, 0, O_RDWR, len),
+	assert_int_equal(decide(USER, HELPERS, 1, SOCK_DGRAM, O_RDWR, len),
 	    POLICY_CONTINUE);
 	len = to_path("/run/nscd/socket", 17);
-	assert_int_equal(decide(USER, HELPERS, 1, 1, LIBRARY, len),
+	assert_int_equal(decide(USER, HELPERS, 1, SOCK_STREAM, LIBRARY, len),
 	    POLICY_CONTINUE);
 	/* As a group, not as a user of that number. */
-	assert_int_equal(decide(HELPERS, USER, 1, 1, LIBRARY, len),
+	assert_int_equal(decide(HELPERS, USER, 1, SOCK_STREAM, LIBRARY, len),
 	    POLICY_HIDE);
 }
 
-/* sshd and its PAM modules; once root is in, root's channels. */
+/* sshd and its PAM modules; never what root's channels look like. */
 static void
 root_connects_but_not_its_channels(void **state)
 {
 	size_t len = to_inet(AF_INET);
 
 	(void)state;
-	assert_int_equal(decide(0, 0, 0, 1, CHANNEL, len), POLICY_CONTINUE);
-	assert_int_equal(decide(0, 0, 1, 1, CHANNEL, len), POLICY_CHANNEL);
-	assert_int_equal(decide(0, 0, 1, 1, LIBRARY, len), POLICY_CONTINUE);
-	assert_int_equal(decide(0, 0, 1, 1, O_RDWR, len), POLICY_CONTINUE);
-	assert_int_equal(decide(0, 0, 1, 0, CHANNEL, len), POLICY_CONTINUE);
+	assert_int_equal(decide(0, 0, 0, SOCK_STREAM, CHANNEL, len),
+	    POLICY_CHANNEL);
+	assert_int_equal(decide(0, 0, 1, SOCK_STREAM, CHANNEL, len),
+	    POLICY_CHANNEL);
+	assert_int_equal(decide(0, 0, 0, SOCK_STREAM, LIBRARY, len),
+	    POLICY_CONTINUE);
+	assert_int_equal(decide(0, 0, 1, SOCK_STREAM, LIBRARY, len),
+	    POLICY_CONTINUE);
+	assert_int_equal(decide(0, 0, 1, SOCK_STREAM, O_RDWR, len),
+	    POLICY_CONTINUE);
+	assert_int_equal(decide(0, 0, 1, SOCK_DGRAM, CHANNEL, len),
+	    POLICY_CONTINUE);
 	len = to_path("/run/x", 7);
-	assert_int_equal(decide(0, 0, 0, 1, CHANNEL, len), POLICY_CONTINUE);
-	assert_int_equal(decide(0, 0, 1, 1, CHANNEL, len), POLICY_CHANNEL);
-	assert_int_equal(decide(0, 0, 1, 1, LIBRARY, len), POLICY_CONTINUE);
+	assert_int_equal(decide(0, 0, 0, SOCK_STREAM, CHANNEL, len),
+	    POLICY_CHANNEL);
+	assert_int_equal(decide(0, 0, 1, SOCK_STREAM, CHANNEL, len),
+	    POLICY_CHANNEL);
+	assert_int_equal(decide(0, 0, 1, SOCK_STREAM, LIBRARY, len),
+	    POLICY_CONTINUE);
 }
 
 /* What finds keys may ask for them, as long as nobody is in. */
@@ -187,23 +208,30 @@ key_commands_connect_until_login(void **state)
 	(void)state;
 	for (i = 0; i < 2; i++) {
 		len = to_inet(AF_INET6);
-		assert_int_equal(decide(command_uids[i], 7, 0, 1, CHANNEL, len),
+		assert_int_equal(decide(command_uids[i], 7, 0, SOCK_STREAM,
+				     CHANNEL, len),
 		    POLICY_CONTINUE);
-		assert_int_equal(decide(command_uids[i], 7, 0, 0, O_RDWR, len),
+		assert_int_equal(decide(command_uids[i], 7, 0, SOCK_DGRAM,
+				     O_RDWR, len),
 		    POLICY_CONTINUE);
-		assert_int_equal(decide(command_uids[i], 7, 1, 1, LIBRARY, len),
+		assert_int_equal(decide(command_uids[i], 7, 1, SOCK_STREAM,
+				     LIBRARY, len),
 		    POLICY_REFUSE);
-		assert_int_equal(decide(command_uids[i], 7, 1, 1, CHANNEL, len),
+		assert_int_equal(decide(command_uids[i], 7, 1, SOCK_STREAM,
+				     CHANNEL, len),
 		    POLICY_CHANNEL);
 		len = to_path("/run/x", 7);
-		assert_int_equal(decide(command_uids[i], 7, 0, 1, O_RDWR, len),
+		assert_int_equal(decide(command_uids[i], 7, 0, SOCK_STREAM,
+				     O_RDWR, len),
 		    POLICY_CONTINUE);
-		assert_int_equal(decide(command_uids[i], 7, 1, 1, O_RDWR, len),
+		assert_int_equal(decide(command_uids[i], 7, 1, SOCK_STREAM,
+				     O_RDWR, len),
 		    POLICY_HIDE);
 	}
 	/* As users, not as groups. */
 	len = to_inet(AF_INET);
-	assert_int_equal(decide(USER, KEYS, 0, 1, O_RDWR, len), POLICY_REFUSE);
+	assert_int_equal(decide(USER, KEYS, 0, SOCK_STREAM, O_RDWR, len),
+	    POLICY_REFUSE);
 }
 
 /* The user's processes, and sshd's own without rights: nothing, ever. */
@@ -211,15 +239,16 @@ static void
 users_never_connect(void **state)
 {
 	static const struct {
-		int stream, flags, is_channel;
+		int type, flags, is_channel;
 	} sockets[] = {
-	    {1, CHANNEL, 1},
-	    {1, O_RDWR, 0},
-	    {1, O_RDWR | O_CLOEXEC, 0},
-	    {1, LIBRARY, 0},
-	    {0, CHANNEL, 0},
-	    {0, LIBRARY, 0},
-	    {0, O_RDWR, 0},
+	    {SOCK_STREAM, CHANNEL, 1},
+	    {SOCK_STREAM, O_RDWR, 0},
+	    {SOCK_STREAM, O_RDWR | O_CLOEXEC, 0},
+	    {SOCK_STREAM, LIBRARY, 0},
+	    {SOCK_DGRAM, CHANNEL, 0},
+	    {SOCK_SEQPACKET, CHANNEL, 0},
+	    {SOCK_DGRAM, LIBRARY, 0},
+	    {SOCK_DGRAM, O_RDWR, 0},
 	};
 	static const uid_t users[] = {USER, SSHD};
 	static const int families[] = {AF_INET, AF_INET6, AF_NETLINK, AF_VSOCK,
@@ -235,7 +264,7 @@ users_never_connect(void **state)
 					len = to_inet(families[k]);
 					assert_int_equal(
 					    decide(users[j], users[j], in,
-						sockets[i].stream,
+						sockets[i].type,
 						sockets[i].flags, len),
 					    sockets[i].is_channel
 						? POLICY_CHANNEL
@@ -243,14 +272,15 @@ users_never_connect(void **state)
 				}
 				len = to_path("/run/nscd/socket", 17);
 				assert_int_equal(decide(users[j], users[j], in,
-						     sockets[i].stream,
+						     sockets[i].type,
 						     sockets[i].flags, len),
 				    sockets[i].is_channel ? POLICY_CHANNEL
 							  : POLICY_HIDE);
 			}
 	/* Nor does a group of root's help. */
 	len = to_inet(AF_INET);
-	assert_int_equal(decide(USER, 0, 1, 1, O_RDWR, len), POLICY_REFUSE);
+	assert_int_equal(decide(USER, 0, 1, SOCK_STREAM, O_RDWR, len),
+	    POLICY_REFUSE);
 }
 
 int

@@ -207,42 +207,42 @@ refuses_broken_lines(void **state)
 	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 2\n\r\n", "CRLF");
 	BAD1("PROXY TCP4 1.2.3.4\n5.6.7.8 1 2\r\n", "CRLF");
 	/* Too few words, too many, empty ones. */
-	BAD1("PROXY TCP4\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 \r\n", "two ports");
+	BAD1("PROXY TCP4\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1\r\n", "a destination");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 \r\n", "a destination");
 	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 \r\n", "more behind");
 	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 2 3\r\n", "more behind");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1  2\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4  5.6.7.8 1 2\r\n", "two ports");
-	BAD1("PROXY TCP4  1.2.3.4 5.6.7.8 1 2\r\n", "two ports");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1  2\r\n", "a destination");
+	BAD1("PROXY TCP4 1.2.3.4  5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP4  1.2.3.4 5.6.7.8 1 2\r\n", "a source");
 	/* Addresses. */
-	BAD1("PROXY TCP4 1.2.3 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 1.2.3.4.5 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 1.2.3.04 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 1.2.3.256 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 0x1.2.3.4 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.08 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 1.2.3.4\0 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 host 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 ::1 ::1 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP4 1.2.3.4 ::1 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP6 1.2.3.4 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP6 ::1 5.6.7.8 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP6 1::2::3 ::1 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP6 00001::1 ::1 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP6 [::1] ::1 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP6 fe80::1%lo ::1 1 2\r\n", "two addresses");
-	BAD1("PROXY TCP6 ::ffff:1.2.3.04 ::1 1 2\r\n", "two addresses");
+	BAD1("PROXY TCP4 1.2.3 5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4.5 5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.04 5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.256 5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP4 0x1.2.3.4 5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.08 1 2\r\n", "a destination");
+	BAD1("PROXY TCP4 1.2.3.4\0 5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP4 host 5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP4 ::1 ::1 1 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4 ::1 1 2\r\n", "a destination");
+	BAD1("PROXY TCP6 1.2.3.4 5.6.7.8 1 2\r\n", "a source");
+	BAD1("PROXY TCP6 ::1 5.6.7.8 1 2\r\n", "a destination");
+	BAD1("PROXY TCP6 1::2::3 ::1 1 2\r\n", "a source");
+	BAD1("PROXY TCP6 00001::1 ::1 1 2\r\n", "a source");
+	BAD1("PROXY TCP6 [::1] ::1 1 2\r\n", "a source");
+	BAD1("PROXY TCP6 fe80::1%lo ::1 1 2\r\n", "a source");
+	BAD1("PROXY TCP6 ::ffff:1.2.3.04 ::1 1 2\r\n", "a source");
 	/* Ports. */
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 65536 2\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 01 2\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 00\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 +1 2\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 -1 2\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 0x2\r\n", "two ports");
-	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 4294967297 2\r\n", "two ports");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 65536 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 65536\r\n", "a destination");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 01 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 00\r\n", "a destination");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 +1 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 -1 2\r\n", "a source");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 1 0x2\r\n", "a destination");
+	BAD1("PROXY TCP4 1.2.3.4 5.6.7.8 4294967297 2\r\n", "a source");
 	/* No end: known after 106 bytes, of which none is a CR. */
 	memset(line, ' ', sizeof(line));
 	memcpy(line, "PROXY ", 6);
@@ -265,6 +265,16 @@ v2_put(struct v2 *v, const void *p, size_t len)
 	v->len += len;
 	v->b[14] = (unsigned char)((v->len - 16) >> 8);
 	v->b[15] = (unsigned char)(v->len - 16);
+}
+
+/* So many more bytes. */
+static void
+v2_fill(struct v2 *v, size_t len)
+{
+	unsigned char fill[PP_HEADER_MAX];
+
+	memset(fill, 'x', sizeof(fill));
+	v2_put(v, fill, len);
 }
 
 static void
@@ -359,8 +369,7 @@ takes_what_names_no_addresses(void **state)
 	}
 	/* Unix sockets: 108 bytes each. */
 	v2_start(&v, 0x21, 0x31);
-	memset(v.b + v.len, 'x', 216);
-	v2_put(&v, v.b + v.len, 216);
+	v2_fill(&v, 216);
 	v2_good(&v, "local");
 	V2_PUT(&v, "\x04\x00\x00");
 	v2_good(&v, "local");
@@ -414,7 +423,7 @@ refuses_broken_fields(void **state)
 	v2_put(&v, V2_INET6, 35);
 	v2_bad(&v, "too short");
 	v2_start(&v, 0x21, 0x31);
-	v2_put(&v, v.b, 215);
+	v2_fill(&v, 215);
 	v2_bad(&v, "too short");
 	v2_start(&v, 0x21, 0x11);
 	v2_bad(&v, "too short");
@@ -444,7 +453,7 @@ walks_tlvs(void **state)
 	/* A length above 255, of one that nobody knows. */
 	v2_start(&v, 0x21, 0x21);
 	V2_PUT(&v, V2_INET6 "\xf8\x01\x02");
-	v2_put(&v, v.b + v.len, 258);
+	v2_fill(&v, 258);
 	v2_good(&v, V2_INET6_WANT);
 }
 
@@ -544,7 +553,7 @@ keeps_its_cap(void **state)
 	(void)state;
 	v2_start(&v, 0x21, 0x11);
 	V2_PUT(&v, V2_INET "\x04\x0f\xe1");
-	v2_put(&v, v.b + v.len, 0xfe1);
+	v2_fill(&v, 0xfe1);
 	assert_int_equal(v.len, PP_HEADER_MAX);
 	v2_good(&v, V2_INET_WANT);
 	/* One more, known from the length. */

@@ -2,13 +2,11 @@
 #include "tests/unit/unit.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <signal.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "lib/core/log.h"
 #include "proxyprotocol/record.h"
+#include "tests/unit/syslogd.h"
 #include "tests/unit/tmpdir.h"
 
 /*
@@ -72,14 +70,12 @@ begin(const struct record_origin *o)
 static int
 setup(void **state)
 {
-	struct sockaddr_un un = {.sun_family = AF_UNIX, .sun_path = LOG_PATH};
 	struct record_origin o = origin();
 
 	(void)state;
 	t.dir = tmpdir_new();
 	assert_int_equal(chdir(t.dir), 0);
-	t.syslog = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(t.syslog, (struct sockaddr *)&un, sizeof(un)), 0);
+	t.syslog = syslogd_start();
 	begin(&o);
 	return 0;
 }
@@ -91,7 +87,7 @@ teardown(void **state)
 	fclose(t.events);
 	record_free(t.record);
 	audit_freep(&t.audit);
-	close(t.syslog);
+	syslogd_stop(t.syslog);
 	assert_int_equal(chdir("/"), 0);
 	tmpdir_free(t.dir);
 	return 0;
@@ -147,7 +143,7 @@ check_event(const char *expected)
 static void
 sshd(const char *line)
 {
-	record_sshd_line(t.record, 77, line, strlen(line));
+	record_sshd_line(t.record, 77, 0, line, strlen(line));
 }
 
 /* The status of a process that has exited. */
@@ -263,6 +259,8 @@ what_is_not_this_connection_counts_for_nothing(void **state)
 	sshd("Failed password for root from 127.0.0.1 port 1 ssh2\r\n");
 	sshd("Could not get shadow information for NOUSER\r\n");
 	sshd("");
+	/* What sshd's children without rights had it log. */
+	sshd("Accepted password for root from " AT " ssh2 [preauth]\r\n");
 	/* One user name, and one packet, with lines of its own in it. */
 	sshd("Invalid user a\nAccepted publickey for root from " AT
 	     " ssh2\r\nx from " AT "\r\n");
@@ -356,7 +354,7 @@ many_failures_are_counted(void **state)
 static const struct failing {
 	const char *lines[4];
 	int status92, status10;
-	enum limits_offence offence;
+	int offence;
 	const char *failure; /* NULL: no auth.failure */
 	const char *close;
 } failing[] = {
@@ -416,7 +414,6 @@ static const struct failing {
 	",\"username\":\"root\",\"failure_info\":[\"user not allowed\"]",
 	CLOSE("closed")},
     /* It never tried. */
-    {{NULL}, 255, 255, LIMITS_NOAUTH, NULL, CLOSE("unknown")},
     {{"Connection closed by " AT "\r\n"}, 255, 255, LIMITS_NOAUTH, NULL,
 	CLOSE("closed")},
     {{"kex_exchange_identification: read: Connection reset by peer\r\n",
@@ -447,7 +444,7 @@ check_failing(const struct failing *f, int status)
 
 	for (i = 0; i < 4 && f->lines[i] != NULL; i++)
 		sshd(f->lines[i]);
-	check_end(status, (int)f->offence);
+	check_end(status, f->offence);
 	assert_null(record_user(t.record));
 	record_close(t.record);
 	check_event(OPEN);
@@ -481,26 +478,27 @@ exit_statuses_say_why(void **state)
 {
 	static const struct {
 		int status;
-		enum limits_offence offence;
+		int offence; /* -1: not the client's fault, as sshd said nothing
+			      */
 		const char *close;
 	} ends[] = {
-	    {EXITED(0), LIMITS_NOAUTH, CLOSE("unknown")},
-	    {EXITED(1), LIMITS_NOAUTH, CLOSE("unknown")},
-	    {EXITED(2), LIMITS_NOAUTH, CLOSE("unknown")},
+	    {EXITED(0), -1, CLOSE("unknown")},
+	    {EXITED(1), -1, CLOSE("unknown")},
+	    {EXITED(2), -1, CLOSE("unknown")},
 	    {EXITED(3), LIMITS_GRACE_EXCEEDED, CLOSE("login_grace_time")},
 	    {EXITED(4), LIMITS_CRASH, CLOSE("crash")},
 	    {EXITED(5), LIMITS_AUTHFAIL, CLOSE("unknown")},
 	    {EXITED(6), LIMITS_REFUSECONNECTION, CLOSE("refused")},
 	    {EXITED(7), LIMITS_INVALIDUSER, CLOSE("unknown")},
-	    {EXITED(8), LIMITS_NOAUTH, CLOSE("unknown")},
-	    {EXITED(255), LIMITS_NOAUTH, CLOSE("unknown")},
+	    {EXITED(8), -1, CLOSE("unknown")},
+	    {EXITED(255), -1, CLOSE("unknown")},
 	    {SIGSEGV, LIMITS_CRASH, CLOSE("crash")},
 	    {SIGABRT | 0x80, LIMITS_CRASH, CLOSE("crash")},
 	};
 	size_t i;
 
 	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
-		check_end(ends[i].status, (int)ends[i].offence);
+		check_end(ends[i].status, ends[i].offence);
 		record_close(t.record);
 		check_event(OPEN);
 		check_event(ends[i].close);
@@ -640,6 +638,30 @@ sessions_begin(void **state)
 	check_event(NULL);
 }
 
+/* Match and LogLevel can hide a login: that is said, and nobody penalized. */
+static void
+a_session_is_somebodys(void **state)
+{
+	struct control_session_start s = {
+	    .kind = CONTROL_SHELL,
+	    .namespace_ = text("ws"),
+	    .pod = text("tester-dev"),
+	};
+
+	(void)state;
+	check_event(OPEN);
+	sshd("Failed password for tester from " AT " ssh2\r\n");
+	record_session_start(t.record, &s);
+	check_event(HEAD(
+	    "session.start") ",\"user\":\"tester\",\"kind\":\"shell\",\"tty\":"
+			     "false,"
+			     "\"namespace\":\"ws\",\"pod\":\"tester-dev\"");
+	check_end(EXITED(255), -1);
+	record_close(t.record);
+	check_event(CLOSE_AS(",\"user\":\"tester\"", "unknown"));
+	check_event(NULL);
+}
+
 static void
 sessions_end(void **state)
 {
@@ -682,18 +704,52 @@ sessions_end(void **state)
 static const char *
 syslog_line(const char *ident)
 {
-	static char line[LOG_LINE_MAX + 1], last[LOG_LINE_MAX + 1];
-	const char *p;
-	ssize_t n;
+	static char last[LOG_LINE_MAX + 1];
+	const char *line, *p;
 
 	last[0] = '\0';
-	while ((n = recv(t.syslog, line, sizeof(line) - 1, MSG_DONTWAIT)) > 0) {
-		line[n] = '\0';
+	while (*(line = syslogd_raw(t.syslog)) != '\0')
 		if ((p = strstr(line, ident)) != NULL)
-			memcpy(last, p, strlen(p) + 1);
-	}
-	assert_int_equal(errno, EAGAIN);
+			(void)snprintf(last, sizeof(last), "%s", p);
 	return last;
+}
+
+/* sshd's children have the same stderr; they can't say who is in. */
+static void
+only_root_says_who_is_in(void **state)
+{
+	static const char line[] =
+	    "Accepted password for root from " AT " ssh2\r\n";
+
+	(void)state;
+	check_event(OPEN);
+	record_sshd_line(t.record, 78, 4242, line, sizeof(line) - 1);
+	assert_null(record_user(t.record));
+	check_event(NULL);
+	assert_string_equal(syslog_line("sshd["), "");
+	record_sshd_line(t.record, 78, 4242, line, sizeof(line) - 1);
+	assert_non_null(strstr(syslog_line("connection "),
+	    "process 78, not root, says: Accepted password"));
+	sshd(line);
+	assert_string_equal(record_user(t.record), "root");
+}
+
+/* sshd writes some for each channel, and a user opens any number of them. */
+static void
+a_flood_of_lines_is_none_in_syslog(void **state)
+{
+	int i, other = 0, known = 0;
+
+	(void)state;
+	for (i = 0; i < 1000; i++) {
+		sshd("channel 1: open failed\r\n");
+		other += syslog_line("sshd[")[0] != '\0';
+		sshd("Failed password for tester from " AT " ssh2\r\n");
+		known += syslog_line("sshd[")[0] != '\0';
+	}
+	/* That took a second or a bit of the next, surely. */
+	assert_in_range(other, 100, 900);
+	assert_int_equal(known, 1000);
 }
 
 /* Every line, known or not, whole, as sshd's own process. */
@@ -735,7 +791,10 @@ main(void)
 	    RECORD_TEST(no_offence_after_login),
 	    RECORD_TEST(the_first_reason_counts),
 	    RECORD_TEST(sessions_begin),
+	    RECORD_TEST(a_session_is_somebodys),
 	    RECORD_TEST(sessions_end),
+	    RECORD_TEST(only_root_says_who_is_in),
+	    RECORD_TEST(a_flood_of_lines_is_none_in_syslog),
 	    RECORD_TEST(relays_what_sshd_logs),
 	};
 

@@ -36,6 +36,7 @@ take(unsigned count, unsigned hint, unsigned expected)
 		fail_msg("%s", err.msg);
 	assert_int_equal(err.code, K8S_ERR_NONE);
 	assert_int_equal(s.number, expected);
+	assert_int_equal(s.uid, BASE + expected);
 	assert_true(s.fd >= 0);
 	return s;
 }
@@ -110,6 +111,25 @@ wait_for_end(void *arg)
 	(void)!read(((int *)arg)[0], &c, 1);
 }
 
+/* Another base in the configuration: a uid is still one connection's. */
+static void
+a_slot_is_a_uid(void **state)
+{
+	struct k8s_err err = K8S_ERR_INIT;
+	struct slot a = take(3, 2, 2), b, c;
+
+	(void)state;
+	assert_int_equal(slots_take(&b, path, 3, 0, BASE + 2, &err), 0);
+	assert_int_equal(b.number, 1);
+	assert_int_equal(b.uid, BASE + 3);
+	slots_release(&a);
+	assert_int_equal(slots_take(&c, path, 3, 0, BASE + 2, &err), 0);
+	assert_int_equal(c.number, 0);
+	assert_int_equal(c.uid, BASE + 2);
+	slots_release(&b);
+	slots_release(&c);
+}
+
 /* A supervisor keeps the lock when the front has let go of it. */
 static void
 a_lock_lives_in_a_child(void **state)
@@ -152,7 +172,7 @@ a_child_releases(void **state)
 	slots_close(&s);
 	assert_int_equal(child_wait(pid), 0);
 	assert_true((fd = open(path, O_RDONLY | O_CLOEXEC)) >= 0);
-	assert_int_equal(read(fd, &byte, 1), 1);
+	assert_int_equal(pread(fd, &byte, 1, BASE), 1);
 	assert_int_equal(byte, 0);
 	close(fd);
 	s = take(1, 0, 0);
@@ -291,6 +311,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    SLOTS_TEST(takes_and_releases),
+	    SLOTS_TEST(a_slot_is_a_uid),
 	    SLOTS_TEST(a_lock_lives_in_a_child),
 	    SLOTS_TEST(a_child_releases),
 	    SLOTS_TEST(a_process_keeps_its_slot),
