@@ -221,7 +221,7 @@ Operation not supported" "$(s ws-carol "perl -MSocket -e '
 	cc -shared -fPIC -o "$tmp/own.so" "$tmp/own.c"
 	inside tee /run/own.so <"$tmp/own.so" >/dev/null
 	is "a helper without its group can't either" 81 "$(s ws-carol \
-	    'LD_PRELOAD=/run/own.so setpriv --no-new-privs \
+	    'setpriv --no-new-privs env LD_PRELOAD=/run/own.so \
 	    /usr/libexec/k8shell/k8shell-session -c id' 2>&1 </dev/null |
 	    tail -n 1)"
 	audited "neither is on record" "" event=session.start pod=forged
