@@ -8,6 +8,7 @@ HELPER_LDADD = lib/kube/libkube.a lib/core/libcore.a \
 
 k8shelllibexec_PROGRAMS += helpers/k8shell-session
 helpers_k8shell_session_SOURCES = \
+	helpers/frames.c helpers/frames.h \
 	helpers/prelude.c helpers/prelude.h \
 	helpers/relay.c helpers/relay.h \
 	helpers/session.c helpers/setup.c helpers/setup.h

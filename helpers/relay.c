@@ -13,6 +13,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "helpers/frames.h"
 #include "helpers/prelude.h"
 #include "lib/core/buf.h"
 #include "lib/core/log.h"
@@ -24,11 +25,8 @@
  */
 #define RELAY_OUT_MAX (256 * 1024)
 
-/* One frame of stdin where the connection can't close it. */
-#define RELAY_FRAME_MAX (1024 * 1024)
-
 /* How long the container's shell may take to say "start". */
-#define RELAY_START_TIMEOUT_S 30
+#define RELAY_START_TIMEOUT_MS 30000
 
 static const int relay_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
     SIGUSR2, SIGALRM};
@@ -58,11 +56,9 @@ struct relay {
 	const struct relay_params *params;
 	struct relay_result *result;
 	struct prelude prelude;
-	struct buf *pending; /* goes to stdin before anything else */
-	int framed;	     /* stdin as frames, see prelude.h */
-	struct buf *ahead;   /* the next frame */
-	char head[24];	     /* of the frame that is pending, "" if sent */
-	int end_sent;
+	struct buf *script; /* what of it is not sent yet */
+	struct frames *frames;
+	int framed; /* the user's stdin goes through frames */
 	int can_close;
 	int ready;   /* the script may be sent */
 	int started; /* the user's stdin may flow */
@@ -192,7 +188,7 @@ relay_out_word(void *arg, const char *word)
 	char *end;
 	long n;
 
-	if (strcmp(word, "cooked") == 0 && !prelude_fits_cooked(r->pending)) {
+	if (strcmp(word, "cooked") == 0 && !prelude_fits_cooked(r->script)) {
 		relay_abort(r, K8S_ERR_LIMIT,
 		    "there is no stty in the image, and without it the command "
 		    "or environment is too long or odd for a terminal: try "
@@ -255,112 +251,71 @@ relay_in_ended(struct relay *r)
 		relay_client_gone(r);
 	else if (r->can_close)
 		exec_stdin_close(r->exec);
-	else if (!r->framed)
+	else if (r->framed)
+		frames_end(r->frames, r->command_ended);
+	else
 		log_warn("this cluster can't end the command's stdin");
 }
 
-/*
- * Reads ahead what becomes the next frame while the last one is under way:
- * the more stdin there is, the larger the frames get, as each costs a fork in
- * the container. Returns what read(2) did; -1 and EFBIG when full.
- */
-static ssize_t
-relay_read_ahead(struct relay *r)
+static void
+relay_set_timer(struct relay *r, int ms)
 {
-	size_t room = buf_room(r->ahead);
-	unsigned char *p;
-	ssize_t n;
+	struct itimerspec in = {
+	    .it_value.tv_sec = ms / 1000,
+	    .it_value.tv_nsec = ms % 1000 * 1000000L,
+	};
 
-	if (room > EXEC_STDIN_MAX)
-		room = EXEC_STDIN_MAX;
-	if (room == 0) {
-		errno = EFBIG;
-		return -1;
-	}
-	if ((p = buf_reserve(r->ahead, room)) == NULL)
-		return -1;
-	if ((n = nbio_read(&r->in, p, room)) > 0)
-		buf_commit(r->ahead, (size_t)n);
-	return n;
+	(void)timerfd_settime(r->timerfd, 0, &in, NULL);
+	loop_want(r->timer_watch, EPOLLIN);
 }
 
-/* What comes next where stdin goes as frames; 0 if nothing does yet. */
-static int
-relay_next_frame(struct relay *r)
-{
-	struct buf *empty = r->pending;
-	size_t len = buf_len(r->ahead);
-
-	if (len == 0 && (!r->in_eof || r->end_sent))
-		return 0;
-	(void)snprintf(r->head, sizeof(r->head), "%zu\n", len);
-	r->end_sent = len == 0;
-	r->pending = r->ahead;
-	r->ahead = empty;
-	return 1;
-}
-
-/* Fills p with the head of a frame and what is pending; its length. */
+/* Writes to p what goes before the user's stdin, or frames of that. */
 static size_t
-relay_take_pending(struct relay *r, unsigned char *p)
+relay_next(struct relay *r, unsigned char *p)
 {
-	size_t head = strlen(r->head), len = buf_len(r->pending);
+	size_t len = buf_len(r->script);
+	int gathered = frames_gathers(r->frames);
 
-	if (len > EXEC_STDIN_MAX - head)
-		len = EXEC_STDIN_MAX - head;
-	memcpy(p, r->head, head);
-	memcpy(p + head, buf_data(r->pending), len);
-	r->head[0] = '\0';
-	buf_consume(r->pending, len);
-	return head + len;
+	if (len > 0) {
+		if (len > EXEC_STDIN_MAX)
+			len = EXEC_STDIN_MAX;
+		memcpy(p, buf_data(r->script), len);
+		buf_consume(r->script, len);
+		return len;
+	}
+	if (!r->framed || !r->started)
+		return 0;
+	len = frames_take(r->frames, p, EXEC_STDIN_MAX);
+	if (!gathered && frames_gathers(r->frames))
+		relay_set_timer(r, FRAMES_GATHER_MS);
+	return len;
 }
 
-/* Sends what there is to send: the script or frames first, then stdin. */
+/* How much of the user's stdin can be read now. */
+static size_t
+relay_in_room(struct relay *r)
+{
+	size_t room = frames_room(r->frames);
+
+	if (r->framed)
+		return room < EXEC_STDIN_MAX ? room : EXEC_STDIN_MAX;
+	return exec_stdin_buf(r->exec) != NULL ? EXEC_STDIN_MAX : 0;
+}
+
+/* Sends what can be sent, and watches the user's stdin if it may come. */
 static void
 relay_pump(struct relay *r)
 {
 	unsigned char *p;
-	ssize_t n = -1;
+	size_t len;
 
-	if (!r->ready || r->exec == NULL)
+	if (!r->ready || r->exec == NULL || r->result->client_gone)
 		return;
-	errno = EFBIG;
-	while ((p = exec_stdin_buf(r->exec)) != NULL) {
-		if (buf_len(r->pending) > 0 || r->head[0] != '\0' ||
-		    (r->framed && r->started && relay_next_frame(r))) {
-			exec_stdin_send(r->exec, relay_take_pending(r, p));
-			continue;
-		}
-		if (!r->started || r->in_eof)
-			return;
-		if (r->framed) {
-			n = relay_read_ahead(r);
-		} else if ((n = nbio_read(&r->in, p, EXEC_STDIN_MAX)) > 0) {
-			exec_stdin_send(r->exec, (size_t)n);
-		}
-		if (n == -1)
-			break;
-		if (n == 0) {
-			relay_in_ended(r);
-			if (!r->framed)
-				return;
-		}
-	}
-	/* Busy: frames can be prepared meanwhile. */
-	if (r->framed && r->started && !r->in_eof && p == NULL) {
-		while ((n = relay_read_ahead(r)) > 0)
-			;
-		if (n == 0)
-			relay_in_ended(r);
-	}
-	if (r->in_eof)
-		return;
-	if (n == -1 && errno != EAGAIN && errno != EFBIG)
-		/* EIO: the terminal is hung up. */
-		relay_in_ended(r);
-	else
-		loop_want(r->in_watch,
-		    n == -1 && errno == EAGAIN ? EPOLLIN : 0);
+	while ((p = exec_stdin_buf(r->exec)) != NULL &&
+	    (len = relay_next(r, p)) > 0)
+		exec_stdin_send(r->exec, len);
+	if (r->started && !r->in_eof)
+		loop_want(r->in_watch, relay_in_room(r) > 0 ? EPOLLIN : 0);
 }
 
 /* What is not sent yet need not be: the container waits for the end only. */
@@ -369,16 +324,44 @@ relay_stop_stdin(struct relay *r)
 {
 	if (r->exec == NULL || r->in_eof)
 		return;
-	buf_consume(r->ahead, buf_len(r->ahead));
 	relay_in_ended(r);
 	relay_pump(r);
 }
 
+/*
+ * One read, right into the message or the frame that will carry it: if there
+ * is more, the loop says so again.
+ */
 static void
 relay_in_event(void *arg, uint32_t events)
 {
+	struct relay *r = arg;
+	unsigned char *p;
+	size_t room;
+	ssize_t n;
+
 	(void)events;
-	relay_pump(arg);
+	if (r->exec == NULL || (room = relay_in_room(r)) == 0) {
+		loop_want(r->in_watch, 0);
+		return;
+	}
+	p = r->framed ? frames_reserve(r->frames, room)
+		      : exec_stdin_buf(r->exec);
+	if (p == NULL) {
+		relay_abort(r, K8S_ERR_SYSTEM, "out of memory");
+		return;
+	}
+	n = nbio_read(&r->in, p, room);
+	if (n == -1 && errno == EAGAIN)
+		return;
+	if (n <= 0)
+		/* With -1 (EIO) the terminal is hung up. */
+		relay_in_ended(r);
+	else if (r->framed)
+		frames_commit(r->frames, (size_t)n);
+	else
+		exec_stdin_send(r->exec, (size_t)n);
+	relay_pump(r);
 }
 
 /*
@@ -390,7 +373,6 @@ relay_opened(void *arg, int can_close)
 {
 	struct relay *r = arg;
 	const struct relay_params *p = r->params;
-	struct itimerspec in = {.it_value.tv_sec = RELAY_START_TIMEOUT_S};
 	struct k8s_err err;
 
 	r->can_close = can_close;
@@ -401,12 +383,11 @@ relay_opened(void *arg, int can_close)
 	}
 	r->framed = !can_close && !r->tty;
 	if (prelude_script(&r->prelude, p->env, p->command, r->framed,
-		r->pending, &err) == -1) {
+		r->script, &err) == -1) {
 		relay_abort(r, err.code, err.msg);
 		return;
 	}
-	(void)timerfd_settime(r->timerfd, 0, &in, NULL);
-	loop_want(r->timer_watch, EPOLLIN);
+	relay_set_timer(r, RELAY_START_TIMEOUT_MS);
 	/* A terminal must be raw first: the script goes after "ready". */
 	r->ready = !r->tty;
 	relay_pump(r);
@@ -490,6 +471,11 @@ relay_timeout(void *arg, uint32_t events)
 
 	(void)events;
 	loop_want(r->timer_watch, 0);
+	if (r->started) {
+		frames_hurry(r->frames);
+		relay_pump(r);
+		return;
+	}
 	relay_abort(r, K8S_ERR_TIMEOUT,
 	    "the container's /bin/sh did not start in time");
 }
@@ -506,8 +492,8 @@ relay_setup(struct relay *r, struct k8s_err *err)
 		if ((r->out[i].queue = buf_new(RELAY_OUT_MAX)) == NULL)
 			return k8s_err_errno(err, "out of memory");
 	}
-	if ((r->pending = buf_new(PRELUDE_MAX)) == NULL ||
-	    (r->ahead = buf_new(RELAY_FRAME_MAX)) == NULL)
+	if ((r->script = buf_new(PRELUDE_MAX)) == NULL ||
+	    (r->frames = frames_new()) == NULL)
 		return k8s_err_errno(err, "out of memory");
 	(void)sigemptyset(&mask);
 	(void)sigaddset(&mask, SIGWINCH);
@@ -577,10 +563,9 @@ relay_reset(struct relay *r, const struct relay_params *params,
 	result->exit_code = -1;
 	r->params = params;
 	r->result = result;
-	buf_consume(r->pending, buf_len(r->pending));
-	buf_consume(r->ahead, buf_len(r->ahead));
-	r->head[0] = '\0';
-	r->framed = r->can_close = r->ready = r->started = r->end_sent = 0;
+	buf_consume(r->script, buf_len(r->script));
+	frames_reset(r->frames);
+	r->framed = r->can_close = r->ready = r->started = 0;
 	r->in_eof = r->command_ended = r->ended = 0;
 	for (i = 0; i < 2; i++)
 		prelude_scan_init(&r->out[i].scan, r->prelude.nonce);
@@ -638,8 +623,8 @@ relay_free(struct relay *r)
 	if (r->timerfd != -1)
 		(void)close(r->timerfd);
 	(void)sigprocmask(SIG_SETMASK, &r->old_mask, NULL);
-	buf_free(r->pending);
-	buf_free(r->ahead);
+	buf_free(r->script);
+	frames_free(r->frames);
 	free(r);
 }
 

@@ -16,6 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/core/inifile.h"
 #include "lib/core/log.h"
 #include "lib/core/loop.h"
 #include "proxyprotocol/limits.h"
@@ -33,8 +34,8 @@
 /* Lines a second about connections that were refused. */
 #define FRONT_REFUSALS 10
 
-/* libinih cuts the names of sections at 49 characters. */
-#define FRONT_NAME_MAX 50
+/* A listener is named in its section. */
+#define FRONT_NAME_MAX (INIFILE_SECTION_MAX + 1)
 
 enum front_state {
 	FRONT_HEADER, /* a PROXY header may come */
@@ -49,7 +50,10 @@ struct front_conn {
 	int fd; /* the client, then its supervisor's reports */
 	struct loop_io *watch;
 	char listener[FRONT_NAME_MAX];
-	int required;	   /* the header */
+	int required;  /* the header */
+	int blameless; /* a proxy's own connection: no penalty is the proxy's */
+	char id[SUPERVISE_ID_SIZE];
+	pid_t pid;	   /* of its supervisor */
 	unsigned int seen; /* bytes of what may be one */
 	long long deadline_ms;
 	struct net_addr peer, local;	     /* of the socket */
@@ -76,9 +80,7 @@ struct front {
 	long long paused_ms; /* accept again then; 0: not paused */
 	unsigned int slot_hint;
 	int draining;
-	/* What was said of refused connections in this second. */
-	long long said_ms;
-	unsigned int said, unsaid;
+	struct log_rate refusals;
 };
 
 static long long
@@ -103,26 +105,23 @@ front_random(void)
 
 /* A flood of connections is not to be one of lines. */
 static void
-front_log_refused(struct front *f, const struct net_addr *peer,
-    const char *listener, const char *why)
+front_log_refused(const struct front_conn *c, const char *why)
 {
-	char text[NET_ADDR_TEXT_MAX];
-	long long now = front_now_ms();
+	char source[NET_ADDR_TEXT_MAX], peer[NET_ADDR_TEXT_MAX], by[96] = "";
+	const struct net_addr *a = c->proxied ? &c->source : &c->peer;
+	unsigned int left_out;
 
-	if (now - f->said_ms >= 1000) {
-		if (f->unsaid > 0)
-			log_info("%u more connections were refused", f->unsaid);
-		f->said_ms = now;
-		f->said = f->unsaid = 0;
-	}
-	if (f->said == FRONT_REFUSALS) {
-		f->unsaid++;
+	if (!log_rate_ok(&c->f->refusals, FRONT_REFUSALS, &left_out))
 		return;
-	}
-	f->said++;
-	log_info("connection from %s port %u on listener %s refused: %s",
-	    net_addr_text(peer, text, sizeof(text)), net_addr_port(peer),
-	    listener, why);
+	if (left_out > 0)
+		log_info("%u more connections were refused", left_out);
+	if (c->proxied)
+		(void)snprintf(by, sizeof(by), " by %s port %u",
+		    net_addr_text(&c->peer, peer, sizeof(peer)),
+		    net_addr_port(&c->peer));
+	log_info("connection from %s port %u%s on listener %s refused: %s",
+	    net_addr_text(a, source, sizeof(source)), net_addr_port(a), by,
+	    c->listener, why);
 }
 
 /*
@@ -151,7 +150,7 @@ front_accept_again(struct front *f, int on)
 	size_t i;
 
 	f->paused_ms = on ? 0 : front_now_ms() + FRONT_PAUSE_MS;
-	for (i = 0; !f->draining && i < f->p->sockets.len; i++)
+	for (i = 0; f->listeners != NULL && i < f->p->sockets.len; i++)
 		loop_want(f->listeners[i].watch, on ? EPOLLIN : 0);
 	front_set_timer(f);
 }
@@ -185,31 +184,29 @@ front_conn_end(struct front_conn *c)
 static void
 front_refuse(struct front_conn *c, const char *why)
 {
-	front_log_refused(c->f, &c->peer, c->listener, why);
+	front_log_refused(c, why);
 	front_conn_end(c);
 }
 
-/* What the supervisor says; its end is the connection's. */
-static void
-front_report(void *arg, uint32_t events)
+/* What the supervisor has to say. -1: nothing any more. */
+static int
+front_read_reports(struct front_conn *c)
 {
-	struct front_conn *c = arg;
 	char text[NET_ADDR_TEXT_MAX];
 	unsigned char bytes[16];
 	enum limits_offence o;
 	uint64_t ms;
 	ssize_t i, n;
 
-	(void)events;
 	n = read(c->fd, bytes, sizeof(bytes));
 	if (n == -1 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return 0;
 	for (i = 0; i < n; i++) {
 		if (bytes[i] == REPORT_AUTHENTICATED) {
 			limits_authenticated(&c->ticket);
 			continue;
 		}
-		if (bytes[i] < REPORT_OFFENCE ||
+		if (c->blameless || bytes[i] < REPORT_OFFENCE ||
 		    bytes[i] >= REPORT_OFFENCE + LIMITS_OFFENCES)
 			continue;
 		o = (enum limits_offence)(bytes[i] - REPORT_OFFENCE);
@@ -221,8 +218,18 @@ front_report(void *arg, uint32_t events)
 			    (unsigned long long)(ms + 999) / 1000,
 			    limits_offence_text(o));
 	}
-	if (n <= 0)
-		front_conn_end(c);
+	return n <= 0 ? -1 : 0;
+}
+
+static void
+front_report(void *arg, uint32_t events)
+{
+	struct front_conn *c = arg;
+
+	(void)events;
+	/* The end comes when the supervisor is reaped. */
+	if (front_read_reports(c) == -1)
+		loop_want(c->watch, 0);
 }
 
 /* Gives the connection its supervisor. The limits have been asked. */
@@ -236,6 +243,7 @@ front_supervise(struct front_conn *c)
 	    .listener = c->listener,
 	    .uid = f->p->uid,
 	    .gid = f->p->gid,
+	    .helper_gid = f->p->helper_gid,
 	    .client = c->fd,
 	    .source = c->source,
 	    .destination = c->destination,
@@ -244,12 +252,14 @@ front_supervise(struct front_conn *c)
 	};
 	struct k8s_err err;
 	int report[2];
-	pid_t pid;
 
 	c->state = FRONT_LIVE;
 	f->waiting--;
 	loop_del(c->watch);
 	c->watch = NULL;
+	(void)snprintf(c->id, sizeof(c->id), "%08x%08x", front_random(),
+	    front_random());
+	memcpy(s.id, c->id, sizeof(s.id));
 	if (slots_take(&s.slot, f->p->slots_path,
 		f->p->settings->limits.max_connections, f->slot_hint,
 		f->p->settings->uid_base, &err) == -1) {
@@ -263,10 +273,9 @@ front_supervise(struct front_conn *c)
 		return;
 	}
 	s.report = report[1];
-	pid = fork();
-	if (pid == 0)
+	if ((c->pid = fork()) == 0)
 		supervise(&s);
-	if (pid == -1) {
+	if (c->pid == -1) {
 		slots_release(&s.slot);
 		(void)close(report[0]);
 		(void)close(report[1]);
@@ -279,10 +288,8 @@ front_supervise(struct front_conn *c)
 	c->fd = report[0];
 	if ((c->watch = loop_add(f->loop, c->fd, EPOLLIN, front_report, c,
 		 &err)) == NULL) {
-		/* It lives, but is not counted. */
+		/* It lives; of its login and offences we don't hear. */
 		log_error("%s", err.msg);
-		front_conn_end(c);
-		return;
 	}
 	if (f->draining && f->waiting == 0)
 		loop_stop(f->loop);
@@ -305,6 +312,15 @@ front_admit(struct front_conn *c)
 static void
 front_unproxied(struct front_conn *c)
 {
+	const int one = 1;
+
+	/* As it was before a header was waited for. */
+	if (c->seen > 0 &&
+	    setsockopt(c->fd, SOL_SOCKET, SO_RCVLOWAT, &one, sizeof(one)) ==
+		-1) {
+		front_refuse(c, strerror(errno));
+		return;
+	}
 	c->source = c->peer;
 	c->destination = c->local;
 	c->proxied = 0;
@@ -325,6 +341,7 @@ front_got_header(struct front_conn *c, const struct pp_header *h)
 		return;
 	}
 	if (h->local) {
+		c->blameless = 1;
 		front_unproxied(c);
 		return;
 	}
@@ -375,6 +392,14 @@ front_peek(void *arg, uint32_t events)
 		return;
 	case PP_MORE:
 		break;
+	}
+	/*
+	 * Awake, and nothing new: urgent data, which a peek stops at, while
+	 * what is behind it wakes us for ever.
+	 */
+	if ((size_t)n <= c->seen) {
+		front_refuse(c, "urgent data within the PROXY header");
+		return;
 	}
 	c->seen = (unsigned int)n;
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
@@ -534,39 +559,62 @@ front_accept(void *arg, uint32_t events)
  */
 
 static void
-front_unlisten(struct front *f)
+front_listeners_free(struct front_listener *l, size_t n)
 {
 	size_t i;
 
-	for (i = 0; f->listeners != NULL && i < f->p->sockets.len; i++)
-		loop_del(f->listeners[i].watch);
-	free(f->listeners);
+	for (i = 0; l != NULL && i < n; i++)
+		loop_del(l[i].watch);
+	free(l);
+}
+
+/* Watches the sockets of a set, or none of them (NULL). */
+static struct front_listener *
+front_listeners_new(struct front *f, const struct listen_set *set,
+    struct k8s_err *err)
+{
+	struct front_listener *l;
+	size_t i;
+
+	if ((l = calloc(set->len, sizeof(*l))) == NULL) {
+		k8s_err_errno(err, "out of memory");
+		return NULL;
+	}
+	for (i = 0; i < set->len; i++) {
+		l[i].f = f;
+		l[i].socket = &set->sockets[i];
+		if ((l[i].watch = loop_add(f->loop, set->sockets[i].fd, 0,
+			 front_accept, &l[i], err)) == NULL) {
+			front_listeners_free(l, i);
+			return NULL;
+		}
+	}
+	return l;
+}
+
+static void
+front_unlisten(struct front *f)
+{
+	front_listeners_free(f->listeners, f->p->sockets.len);
 	f->listeners = NULL;
 }
 
-static int
-front_listen(struct front *f, struct k8s_err *err)
+/* Accepts with these listeners, of f->p->sockets, from now on. */
+static void
+front_listen(struct front *f, struct front_listener *l)
 {
-	struct listen_set *set = &f->p->sockets;
+	const struct listen_socket *k;
 	char text[NET_ADDR_TEXT_MAX];
-	struct front_listener *fl;
 	size_t i;
 
-	if ((f->listeners = calloc(set->len, sizeof(*f->listeners))) == NULL)
-		return k8s_err_errno(err, "out of memory");
-	for (i = 0; i < set->len; i++) {
-		fl = &f->listeners[i];
-		fl->f = f;
-		fl->socket = &set->sockets[i];
-		if ((fl->watch = loop_add(f->loop, fl->socket->fd, EPOLLIN,
-			 front_accept, fl, err)) == NULL)
-			return -1;
+	f->listeners = l;
+	for (i = 0; i < f->p->sockets.len; i++) {
+		k = &f->p->sockets.sockets[i];
 		log_info("listening on %s port %u (listener %s)",
-		    net_addr_text(&fl->socket->address, text, sizeof(text)),
-		    net_addr_port(&fl->socket->address),
-		    fl->socket->listener->name);
+		    net_addr_text(&k->address, text, sizeof(text)),
+		    net_addr_port(&k->address), k->listener->name);
 	}
-	return 0;
+	front_accept_again(f, 1);
 }
 
 /* All of the new configuration or nothing of it. */
@@ -576,25 +624,34 @@ front_reload_all(struct front *f, struct k8s_err *err)
 	__attribute__((cleanup(settings_freep))) struct settings *s = NULL;
 	struct front_params *p = f->p;
 	struct settings *old = p->settings;
+	struct front_listener *listeners = NULL;
 	struct listen_set set;
 	struct sshd_facts facts;
 
 	if ((s = settings_load(p->config_path, err)) == NULL ||
 	    sshd_check(s, &facts, err) == -1 ||
+	    sshd_raise_nofile(s, err) == -1 ||
 	    listen_open(&set, s, &p->sockets, err) == -1)
 		return -1;
-	if (limits_set(f->limits, &s->limits, err) == -1) {
+	/* A socket can be watched once: one that stays is let go of first. */
+	front_unlisten(f);
+	if ((listeners = front_listeners_new(f, &set, err)) == NULL ||
+	    limits_set(f->limits, &s->limits, err) == -1) {
+		front_listeners_free(listeners, set.len);
 		listen_close(&set, &p->sockets);
+		if ((listeners = front_listeners_new(f, &p->sockets, NULL)) !=
+		    NULL)
+			front_listen(f, listeners);
 		return -1;
 	}
-	front_unlisten(f);
 	listen_close(&p->sockets, &set);
 	p->sockets = set;
 	p->facts = facts;
 	p->settings = s;
 	s = old; /* freed */
 	log_set_level(p->settings->log_level);
-	return front_listen(f, err);
+	front_listen(f, listeners);
+	return 0;
 }
 
 static void
@@ -625,6 +682,34 @@ front_drain(struct front *f)
 		loop_stop(f->loop);
 }
 
+/* The end of a supervisor is that of its connection, but for a fault. */
+static void
+front_reap(struct front *f)
+{
+	char text[NET_ADDR_TEXT_MAX];
+	struct front_conn *c;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		for (c = f->conns; c != NULL && c->pid != pid; c = c->next)
+			continue;
+		if (c == NULL)
+			continue;
+		if (status != 0)
+			log_error("connection %s from %s: its supervisor ended "
+				  "with status %#x: it may live on, but can't "
+				  "connect to anything, and its end will not "
+				  "be on record",
+			    c->id,
+			    net_addr_text(&c->source, text, sizeof(text)),
+			    (unsigned int)status);
+		if (c->watch != NULL)
+			(void)front_read_reports(c);
+		front_conn_end(c);
+	}
+}
+
 static void
 front_signal(void *arg, uint32_t events)
 {
@@ -639,8 +724,7 @@ front_signal(void *arg, uint32_t events)
 				front_reload(f);
 			break;
 		case SIGCHLD:
-			while (waitpid(-1, NULL, WNOHANG) > 0)
-				continue;
+			front_reap(f);
 			break;
 		default:
 			front_drain(f);
@@ -651,6 +735,7 @@ front_signal(void *arg, uint32_t events)
 static int
 front_setup(struct front *f, struct k8s_err *err)
 {
+	struct front_listener *listeners;
 	unsigned char seed[LIMITS_SEED_LEN];
 	sigset_t mask;
 
@@ -675,7 +760,10 @@ front_setup(struct front *f, struct k8s_err *err)
 	    (f->timer_watch = loop_add(f->loop, f->timerfd, EPOLLIN, front_time,
 		 f, err)) == NULL)
 		return -1;
-	return front_listen(f, err);
+	if ((listeners = front_listeners_new(f, &f->p->sockets, err)) == NULL)
+		return -1;
+	front_listen(f, listeners);
+	return 0;
 }
 
 int

@@ -21,6 +21,7 @@ struct front_params {
 	const char *slots_path;
 	uid_t uid; /* of supervisors */
 	gid_t gid;
+	gid_t helper_gid;
 	struct settings *settings; /* the front's from now on */
 	struct sshd_facts facts;
 	struct listen_set sockets; /* the same */

@@ -50,7 +50,7 @@ limits_penalties_on(const struct limits_config *c)
 	return 0;
 }
 
-static int
+int
 limits_config_check(const struct limits_config *c, struct k8s_err *err)
 {
 	const char *wrong = NULL;

@@ -97,6 +97,9 @@ struct limits_ticket {
  */
 void limits_config_default(struct limits_config *c);
 
+/* Whether such limits can be: K8S_ERR_CONFIG says what is wrong if not. */
+int limits_config_check(const struct limits_config *c, struct k8s_err *err);
+
 /*
  * The config is copied. seed: from getrandom(2); it makes the table of sources
  * one whose collisions nobody outside can provoke. NULL: the config is

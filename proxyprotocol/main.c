@@ -70,9 +70,9 @@ make_dir(const char *path, struct k8s_err *err)
 	return 0;
 }
 
-/* Whose the supervisors are; the group is the setgid helpers', too. */
+/* Whose the supervisors are, and which group the helpers are setgid to. */
 static int
-find_user(uid_t *uid, gid_t *gid, struct k8s_err *err)
+find_user(struct front_params *p, struct k8s_err *err)
 {
 	const struct passwd *pw = getpwnam(K8SHELL_USER);
 	const struct group *gr = getgrnam(K8SHELL_GROUP);
@@ -83,8 +83,9 @@ find_user(uid_t *uid, gid_t *gid, struct k8s_err *err)
 		    "or: useradd --system --user-group %s",
 		    pw == NULL ? "user" : "group",
 		    pw == NULL ? K8SHELL_USER : K8SHELL_GROUP, K8SHELL_USER);
-	*uid = pw->pw_uid;
-	*gid = gr->gr_gid;
+	p->uid = pw->pw_uid;
+	p->gid = pw->pw_gid;
+	p->helper_gid = gr->gr_gid;
 	return 0;
 }
 
@@ -115,12 +116,10 @@ start(const struct options *o, struct front_params *p, struct k8s_err *err)
 	if (o->test)
 		return 0;
 	log_set_level(o->debug ? LOGL_DEBUG : p->settings->log_level);
-	if (find_user(&p->uid, &p->gid, err) == -1 ||
-	    make_dir(RUN_DIR, err) == -1 ||
-	    /* One for each connection, and some of our own. */
-	    sshd_raise_nofile(p->settings->limits.max_connections + 256, err) ==
-		-1 ||
-	    supervise_self_test(p->settings, p->uid, p->gid, err) == -1 ||
+	if (find_user(p, err) == -1 || make_dir(RUN_DIR, err) == -1 ||
+	    sshd_raise_nofile(p->settings, err) == -1 ||
+	    supervise_self_test(p->settings, p->uid, p->gid, p->helper_gid,
+		err) == -1 ||
 	    listen_open(&p->sockets, p->settings, NULL, err) == -1)
 		return -1;
 	p->config_path = o->config;

@@ -6,6 +6,7 @@
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -87,6 +88,12 @@ notify_install(int addresses, struct k8s_err *err)
 	    /* What connects without connect(2). */
 	    UNLESS(SYS_io_uring_setup, 1),
 	    REFUSE(ENOSYS),
+	    /* SCTP connects by sendmsg(2) and by a socket option. */
+	    UNLESS(SYS_socket, 4),
+	    LOAD_ARG(2),
+	    UNLESS(IPPROTO_SCTP, 1),
+	    REFUSE(EPROTONOSUPPORT),
+	    RETURN(SECCOMP_RET_ALLOW),
 	    NO_FASTOPEN(SYS_sendto, 3),
 	    NO_FASTOPEN(SYS_sendmsg, 2),
 	    NO_FASTOPEN(SYS_sendmmsg, 3),
@@ -366,6 +373,26 @@ notify_write(struct notify *n, uint64_t address, const void *p, size_t len)
 		return -1;
 	}
 	return put == -1 ? -1 : 0;
+}
+
+void
+notify_give_address(struct notify *n, const struct net_addr *a)
+{
+	const uint64_t address = n->caller.args[1], addrlen = n->caller.args[2];
+	uint32_t len = a->len;
+	int32_t room;
+
+	if (notify_read(n, addrlen, &room, sizeof(room)) == -1)
+		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);
+	else if (room < 0)
+		notify_fail(n, EINVAL);
+	else if ((room > 0 &&
+		     notify_write(n, address, &a->sa,
+			 (uint32_t)room < len ? (uint32_t)room : len) == -1) ||
+	    notify_write(n, addrlen, &len, sizeof(len)) == -1)
+		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);
+	else
+		notify_succeed(n);
 }
 
 /*

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "lib/core/err.h"
+#include "lib/core/net.h"
 
 enum notify_call {
 	NOTIFY_CONNECT,
@@ -23,7 +24,7 @@ enum notify_call {
  * Puts this process and all it will ever start under the filter. Returns the
  * listener, or -1. connect(2) is trapped; getpeername(2) and getsockname(2)
  * are if addresses is set. What would be a way around the trap is refused
- * by the filter itself: io_uring, MSG_FASTOPEN, system calls of another
+ * by the filter itself: io_uring, MSG_FASTOPEN, SCTP, system calls of another
  * architecture.
  *
  * Needs CAP_SYS_ADMIN: no_new_privs would take the helpers their setgid bit.
@@ -66,6 +67,13 @@ int notify_receive(struct notify *n, struct notify_caller *c);
 void notify_continue(struct notify *n);
 void notify_fail(struct notify *n, int error); /* an errno */
 void notify_succeed(struct notify *n);
+
+/*
+ * Answers getpeername(2) or getsockname(2) with this address, as the kernel
+ * does (move_addr_to_user() in its net/socket.c): cut to the caller's room,
+ * its true length in the caller's addrlen, EINVAL and EFAULT where due.
+ */
+void notify_give_address(struct notify *n, const struct net_addr *a);
 
 /*
  * len bytes of the caller's memory at address, only whole. -1 with errno:

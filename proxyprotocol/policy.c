@@ -15,9 +15,12 @@ policy_is_control(const struct policy_connect *c)
 	const size_t start = offsetof(struct sockaddr_un, sun_path);
 	const struct sockaddr_un *un = (const void *)c->to;
 
-	/* With or without the NUL behind it, as unix(7) allows both. */
-	return c->len >= start + sizeof(path) - 1 &&
-	    c->to->sa_family == AF_UNIX &&
+	/*
+	 * With or without the NUL behind it, as unix(7) allows both. A stream
+	 * is a forward of the user to that very path.
+	 */
+	return c->type == SOCK_SEQPACKET &&
+	    c->len >= start + sizeof(path) - 1 && c->to->sa_family == AF_UNIX &&
 	    strnlen(un->sun_path, c->len - start) == sizeof(path) - 1 &&
 	    memcmp(un->sun_path, path, sizeof(path) - 1) == 0;
 }
@@ -29,7 +32,7 @@ policy_is_control(const struct policy_connect *c)
 static int
 policy_is_channel(const struct policy_connect *c)
 {
-	return c->stream && (c->flags & O_NONBLOCK) != 0 &&
+	return c->type == SOCK_STREAM && (c->flags & O_NONBLOCK) != 0 &&
 	    (c->flags & O_CLOEXEC) == 0;
 }
 
@@ -54,9 +57,7 @@ policy_decide(const struct policy *p, const struct policy_connect *c)
 		return POLICY_CONTINUE;
 	if (c->euid == 0)
 		/* sshd itself with its PAM modules; channels if root is in. */
-		return c->authenticated && policy_is_channel(c)
-		    ? POLICY_CHANNEL
-		    : POLICY_CONTINUE;
+		return policy_is_channel(c) ? POLICY_CHANNEL : POLICY_CONTINUE;
 	if (policy_is_command(p, c))
 		return POLICY_CONTINUE;
 	/*

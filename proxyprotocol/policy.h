@@ -21,7 +21,7 @@ struct policy_connect {
 	uid_t euid;
 	gid_t egid;
 	int authenticated; /* of the connection: somebody has logged in */
-	int stream;	   /* SOCK_STREAM */
+	int type;	   /* SOCK_STREAM ... */
 	int flags;	   /* O_NONBLOCK and O_CLOEXEC of the descriptor */
 	const struct sockaddr *to; /* as the caller gave it */
 	socklen_t len;

@@ -15,6 +15,9 @@
 /* Failed attempts listed in auth.failure; sshd's MaxAuthTries is 6. */
 #define RECORD_FAILURES_MAX 16
 
+/* Lines of sshd a second that say nothing of the login or the end. */
+#define RECORD_OTHER_LINES 100
+
 /* sshd-session's exit statuses (9.8 and later) that tell why it ended. */
 #define SSHD_EXIT_LOGIN_GRACE	 3
 #define SSHD_EXIT_CHILD_CRASH	 4
@@ -36,9 +39,12 @@ struct record {
 	size_t failures_len, failures_more;
 	int attempted;	  /* to authenticate, without success */
 	int invalid_user; /* tried with a name that is nobody's */
+	int known_lines;  /* sshd has said anything of this client */
 	int timeout;
-	const char *reason; /* how it ended, as far as said */
-	char detail[256];   /* in sshd's or the client's words, or "" */
+	struct log_rate other_lines; /* such as sshd writes for each channel */
+	const char *reason;	     /* how it ended, as far as said */
+	/* In sshd's or the client's words, or "". */
+	char detail[sizeof(((struct sshdlog *)NULL)->text)];
 };
 
 static long long
@@ -156,8 +162,7 @@ record_accepted(struct record *r)
 	audit_end(r->audit);
 }
 
-/* The last reason given counts, except that a first cause is not overwritten
- * by what follows from it. */
+/* The first reason given counts: what follows from it does not replace it. */
 static void
 record_reason(struct record *r, const char *reason, const char *detail)
 {
@@ -167,13 +172,44 @@ record_reason(struct record *r, const char *reason, const char *detail)
 		(void)snprintf(r->detail, sizeof(r->detail), "%s", detail);
 }
 
+/* A line about the end of the connection. */
+static void
+record_ending(struct record *r, const char *reason)
+{
+	const struct sshdlog *l = &r->line;
+
+	/*
+	 * Below VERBOSE a wrong key alone is no line of its own: but then this
+	 * one has the user's name, whoever of the two hung up and how.
+	 */
+	if (!r->authenticated && l->account != SSHDLOG_NO_USER)
+		r->attempted = 1;
+	record_reason(r, reason, l->text);
+}
+
 void
-record_sshd_line(struct record *r, pid_t sshd, const char *line, size_t len)
+record_sshd_line(struct record *r, pid_t pid, uid_t uid, const char *line,
+    size_t len)
 {
 	struct sshdlog *l = &r->line;
+	unsigned int left_out;
 
-	log_line_as("sshd", sshd, LOGL_INFO, line, len);
 	(void)sshdlog_parse(l, line, len, r->address, r->port);
+	if (l->kind == SSHDLOG_ACCEPTED && uid != 0) {
+		log_error("connection %s: process %ld, not root, says: %.*s",
+		    r->origin.id, (long)pid, (int)len, line);
+		return;
+	}
+	if (l->kind != SSHDLOG_OTHER) {
+		r->known_lines = 1;
+		log_line_as("sshd", pid, LOGL_INFO, line, len);
+	} else if (log_rate_ok(&r->other_lines, RECORD_OTHER_LINES,
+		       &left_out)) {
+		if (left_out > 0)
+			log_warn("connection %s: %u lines of sshd left out",
+			    r->origin.id, left_out);
+		log_line_as("sshd", pid, LOGL_INFO, line, len);
+	}
 	if (!r->authenticated && l->user[0] != '\0')
 		(void)snprintf(r->user, sizeof(r->user), "%s", l->user);
 	switch (l->kind) {
@@ -199,30 +235,26 @@ record_sshd_line(struct record *r, pid_t sshd, const char *line, size_t len)
 		record_reason(r, "login_grace_time", "");
 		break;
 	case SSHDLOG_CLOSED:
+		record_ending(r, "closed");
+		break;
 	case SSHDLOG_RESET:
-		/* A wrong key alone is no line of its own below VERBOSE. */
-		if (!r->authenticated && l->account != SSHDLOG_NO_USER)
-			r->attempted = 1;
-		record_reason(r, l->kind == SSHDLOG_RESET ? "reset" : "closed",
-		    "");
+		record_ending(r, "reset");
 		break;
 	case SSHDLOG_TIMED_OUT:
-		record_reason(r, "timed_out", "");
+		record_ending(r, "timed_out");
 		break;
 	case SSHDLOG_DISCONNECT_RECEIVED:
-		record_reason(r, "disconnected", l->text);
-		break;
 	case SSHDLOG_DISCONNECTED:
-		record_reason(r, "disconnected", "");
+		record_ending(r, "disconnected");
 		break;
 	case SSHDLOG_DISCONNECTING:
-		record_reason(r, "refused", l->text);
+		record_ending(r, "refused");
 		break;
 	case SSHDLOG_PROTOCOL:
-		record_reason(r, "protocol", l->text);
+		record_ending(r, "protocol");
 		break;
 	case SSHDLOG_BROKEN:
-		record_reason(r, "broken", l->text);
+		record_ending(r, "broken");
 		break;
 	case SSHDLOG_OTHER:
 	case SSHDLOG_BANNER:
@@ -230,6 +262,19 @@ record_sshd_line(struct record *r, pid_t sshd, const char *line, size_t len)
 	case SSHDLOG_POSTPONED:
 		break;
 	}
+}
+
+/*
+ * sshd starts no session for nobody: its log has been turned down for this
+ * user (Match, LogLevel). Then there is no auth.success, but no penalty either.
+ */
+static void
+record_session_of_unknown(struct record *r)
+{
+	log_error("connection %s: a session, but sshd did not log who is in: "
+		  "LogLevel must be INFO or more, in Match blocks, too",
+	    r->origin.id);
+	r->authenticated = 1;
 }
 
 void
@@ -240,8 +285,11 @@ record_session_start(struct record *r, const struct control_session_start *s)
 	    [CONTROL_EXEC] = "exec",
 	    [CONTROL_SFTP] = "sftp",
 	};
-	struct json *j = record_begin(r, "session.start");
+	struct json *j;
 
+	if (!r->authenticated)
+		record_session_of_unknown(r);
+	j = record_begin(r, "session.start");
 	json_string(j, "user", r->user);
 	json_string(j, "kind", kinds[s->kind]);
 	json_bool(j, "tty", s->tty);
@@ -297,7 +345,10 @@ record_sshd_ended(struct record *r, int status, enum limits_offence *o)
 
 	if (code == -1)
 		record_reason(r, "crash", "");
-	if (r->authenticated)
+	if (r->authenticated ||
+	    (!r->known_lines && code != -1 &&
+		(code < SSHD_EXIT_LOGIN_GRACE ||
+		    code > SSHD_EXIT_INVALID_USER)))
 		return 0;
 	if (code == -1 || code == SSHD_EXIT_CHILD_CRASH)
 		*o = LIMITS_CRASH;

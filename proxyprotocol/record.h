@@ -29,10 +29,11 @@ struct record *record_new(struct audit *audit, const struct record_origin *o,
 void record_free(struct record *r);
 
 /*
- * A packet that sshd wrote on stderr, one line. It goes to syslog as sshd's,
- * and into the record.
+ * A packet that process pid, of this uid, wrote on sshd's stderr, one line. It
+ * goes to syslog as sshd's, and into the record. What says who is in counts
+ * from root alone: sshd's children have the same stderr.
  */
-void record_sshd_line(struct record *r, pid_t sshd, const char *line,
+void record_sshd_line(struct record *r, pid_t pid, uid_t uid, const char *line,
     size_t len);
 
 /* Somebody has logged in. user: who, borrowed; NULL if nobody has. */
@@ -45,7 +46,8 @@ void record_session_end(struct record *r, const struct control_session_end *e);
 
 /*
  * sshd, the first process, has ended with this waitpid(2) status. 1 and *o if
- * the source is to be penalised for it.
+ * the source is to be penalised for it: never where sshd had nothing to say of
+ * this client, as then it was not the client's fault.
  */
 int record_sshd_ended(struct record *r, int status, enum limits_offence *o);
 

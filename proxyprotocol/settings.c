@@ -17,6 +17,9 @@
 
 #define SETTINGS_TIMEOUT_MAX 60 /* seconds */
 
+#define SETTINGS_NAME_CHARS \
+	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
+
 /* One bit a key of [proxyd] and one of the listener under way: set twice? */
 enum settings_key {
 	KEY_SSHD,
@@ -60,6 +63,7 @@ struct settings_reader {
 	struct settings *s;
 	unsigned int seen;	     /* of [proxyd], by enum settings_key */
 	unsigned int *seen_listener; /* one for each listener */
+	int seen_log_level;
 };
 
 static enum settings_key
@@ -110,21 +114,22 @@ settings_one_number(struct inifile_reader *r, const char *value,
 	return inifile_complain(r, what, value);
 }
 
-/* The next word of a list divided by commas and blanks; 0 at its end. */
+/*
+ * The next word of a list divided by commas and blanks; 0 at its end. A line
+ * is never longer than word is.
+ */
 static int
-settings_word(const char **p, char *word, size_t size)
+settings_word(const char **p, char word[INIFILE_LINE_MAX + 1])
 {
 	size_t n;
 
 	*p += strspn(*p, ", \t");
 	n = strcspn(*p, ", \t");
-	if (n == 0)
+	if (n == 0 || n > INIFILE_LINE_MAX)
 		return 0;
-	if (n >= size)
-		n = size - 1; /* too long for whatever it is to be */
 	memcpy(word, *p, n);
 	word[n] = '\0';
-	*p += strcspn(*p, ", \t");
+	*p += n;
 	return 1;
 }
 
@@ -137,7 +142,7 @@ settings_networks(struct inifile_reader *r, const char *value,
 	struct k8s_err err;
 	char word[INIFILE_LINE_MAX + 1];
 
-	while (settings_word(&value, word, sizeof(word))) {
+	while (settings_word(&value, word)) {
 		if (*len == SETTINGS_LIST_MAX)
 			return inifile_complain(r, "too many networks at",
 			    word);
@@ -146,7 +151,7 @@ settings_networks(struct inifile_reader *r, const char *value,
 			return inifile_complain(r, "out of memory at", word);
 		*list = more;
 		if (net_prefix_parse(&more[*len], word, &err) == -1)
-			return inifile_complain(r, err.msg, word);
+			return inifile_complain(r, err.msg, NULL);
 		(*len)++;
 	}
 	return 0;
@@ -160,7 +165,7 @@ settings_addresses(struct inifile_reader *r, const char *value,
 	struct k8s_err err;
 	char word[INIFILE_LINE_MAX + 1];
 
-	while (settings_word(&value, word, sizeof(word))) {
+	while (settings_word(&value, word)) {
 		if (l->addresses_len == SETTINGS_LIST_MAX)
 			return inifile_complain(r, "too many addresses at",
 			    word);
@@ -170,7 +175,7 @@ settings_addresses(struct inifile_reader *r, const char *value,
 			return inifile_complain(r, "out of memory at", word);
 		l->addresses = more;
 		if (net_addr_parse(&more[l->addresses_len], word, &err) == -1)
-			return inifile_complain(r, err.msg, word);
+			return inifile_complain(r, err.msg, NULL);
 		l->addresses_len++;
 	}
 	return 0;
@@ -248,7 +253,7 @@ settings_penalties(struct inifile_reader *r, const char *value,
 	    {"max", &l->penalty_max},
 	    {"min", &l->penalty_min},
 	};
-	char word[64];
+	char word[INIFILE_LINE_MAX + 1];
 	const char *p;
 	size_t i, n;
 
@@ -256,7 +261,7 @@ settings_penalties(struct inifile_reader *r, const char *value,
 		memset(l->penalty, 0, sizeof(l->penalty));
 		return 0;
 	}
-	while (settings_word(&value, word, sizeof(word))) {
+	while (settings_word(&value, word)) {
 		n = strcspn(word, ":");
 		p = word + n + (word[n] == ':');
 		for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
@@ -329,14 +334,17 @@ settings_listener(struct settings_reader *sr, struct inifile_reader *r,
 	size_t i;
 
 	name += strspn(name, " ");
+	/* It stands in logs and messages as it is. */
+	if (*name == '\0' || name[strspn(name, SETTINGS_NAME_CHARS)] != '\0')
+		return inifile_complain(r,
+		    "a listener's name is letters, digits, '-', '_' and '.', "
+		    "not",
+		    name);
 	for (i = 0; i < s->listeners_len; i++)
 		if (strcmp(s->listeners[i].name, name) == 0)
 			return (int)i;
-	if (*name == '\0' || i == SETTINGS_LISTENERS_MAX)
-		return inifile_complain(r,
-		    *name == '\0' ? "a listener needs a name:"
-				  : "too many listeners:",
-		    name);
+	if (i == SETTINGS_LISTENERS_MAX)
+		return inifile_complain(r, "too many listeners:", name);
 	more = realloc(s->listeners, (i + 1) * sizeof(*more));
 	if (more != NULL)
 		s->listeners = more;
@@ -406,31 +414,33 @@ settings_listener_key(struct settings_reader *sr, struct inifile_reader *r,
 }
 
 static int
+settings_log(struct settings_reader *sr, struct inifile_reader *r,
+    const char *name, const char *value)
+{
+	if (strcmp(name, "level") != 0)
+		return inifile_complain(r, "unknown key", name);
+	if (sr->seen_log_level++)
+		return inifile_complain(r, "set twice:", name);
+	return inifile_log_level(r, value, &sr->s->log_level);
+}
+
+static int
 settings_ini_key(void *arg, struct inifile_reader *r, const char *section,
     const char *name, const char *value)
 {
-	static const char *const others[] = {"kubernetes", "workspace"};
-	static const char *const levels[] = {"error", "warn", "info", "debug"};
 	struct settings_reader *sr = arg;
-	size_t i;
 
 	if (strcmp(section, "proxyd") == 0)
 		return settings_proxyd(sr, r, name, value);
 	if (strncmp(section, "listener ", 9) == 0)
 		return settings_listener_key(sr, r, section + 9, name, value);
-	for (i = 0; i < sizeof(others) / sizeof(others[0]); i++)
-		if (strcmp(section, others[i]) == 0)
-			return 0; /* config_load() looks at them */
-	if (strcmp(section, "log") != 0)
-		return inifile_complain(r, "unknown section", section);
-	for (i = 0; strcmp(name, "level") == 0 &&
-	     i < sizeof(levels) / sizeof(levels[0]);
-	     i++)
-		if (strcmp(value, levels[i]) == 0) {
-			sr->s->log_level = (enum log_level)i;
-			return 0;
-		}
-	return inifile_complain(r, "unknown key or level", name);
+	if (strcmp(section, "log") == 0)
+		return settings_log(sr, r, name, value);
+	/* config_load() looks at them. */
+	if (strcmp(section, "kubernetes") == 0 ||
+	    strcmp(section, "workspace") == 0)
+		return 0;
+	return inifile_complain(r, "unknown section", section);
 }
 
 /* What one key alone can't tell. */
@@ -462,6 +472,8 @@ settings_check(const struct settings *s, const char *path, struct k8s_err *err)
 			    "proxy_protocol is off",
 			    path, l->name);
 	}
+	if (limits_config_check(&s->limits, err) == -1)
+		return k8s_err_prefix(err, "%s", path);
 	return 0;
 }
 

@@ -18,12 +18,12 @@
 
 /* A lock of this open file: it is given on by fork(2), gone when all close. */
 static int
-slots_lock(int fd, unsigned number)
+slots_lock(int fd, uid_t uid)
 {
 	struct flock lock = {
 	    .l_type = F_WRLCK,
 	    .l_whence = SEEK_SET,
-	    .l_start = (off_t)number,
+	    .l_start = (off_t)uid,
 	    .l_len = 1,
 	};
 
@@ -31,12 +31,12 @@ slots_lock(int fd, unsigned number)
 }
 
 static int
-slots_unlock(int fd, unsigned number)
+slots_unlock(int fd, uid_t uid)
 {
 	struct flock lock = {
 	    .l_type = F_UNLCK,
 	    .l_whence = SEEK_SET,
-	    .l_start = (off_t)number,
+	    .l_start = (off_t)uid,
 	    .l_len = 1,
 	};
 
@@ -59,8 +59,8 @@ slots_process_has(int proc, const char *pid, uid_t uid)
 		return errno != ENOENT && errno != ESRCH;
 	len = read(fd, text, sizeof(text) - 1);
 	(void)close(fd);
-	if (len <= 0)
-		return 0; /* it ended meanwhile */
+	if (len == -1)
+		return errno != ESRCH; /* it ended meanwhile */
 	text[len] = '\0';
 	if ((line = strstr(text, "\nUid:")) == NULL ||
 	    sscanf(line, "\nUid:%lu%lu%lu%lu", &u[0], &u[1], &u[2], &u[3]) != 4)
@@ -87,20 +87,20 @@ slots_uid_in_use(uid_t uid)
 
 /* 1: the slot is ours now. 0: it is not to be had. */
 static int
-slots_try(int fd, unsigned number, uid_t base)
+slots_try(int fd, uid_t uid)
 {
 	unsigned char state = SLOT_FREE;
 
-	if (slots_lock(fd, number) == -1)
+	if (slots_lock(fd, uid) == -1)
 		return 0;
 	/* Behind the end of the file: never used. */
-	if (pread(fd, &state, 1, (off_t)number) != -1 &&
-	    (state == SLOT_FREE || !slots_uid_in_use(base + number))) {
+	if (pread(fd, &state, 1, (off_t)uid) != -1 &&
+	    (state == SLOT_FREE || !slots_uid_in_use(uid))) {
 		state = SLOT_USED;
-		if (pwrite(fd, &state, 1, (off_t)number) == 1)
+		if (pwrite(fd, &state, 1, (off_t)uid) == 1)
 			return 1;
 	}
-	(void)slots_unlock(fd, number);
+	(void)slots_unlock(fd, uid);
 	return 0;
 }
 
@@ -115,8 +115,9 @@ slots_take(struct slot *s, const char *path, unsigned count, unsigned hint,
 		return k8s_err_errno(err, "%s", path);
 	for (i = 0; i < count; i++) {
 		number = (hint + i) % count;
-		if (slots_try(s->fd, number, base)) {
+		if (slots_try(s->fd, base + number)) {
 			s->number = number;
+			s->uid = base + number;
 			return 0;
 		}
 	}
@@ -131,7 +132,7 @@ slots_release(struct slot *s)
 	unsigned char state = SLOT_FREE;
 
 	if (s->fd != -1)
-		(void)!pwrite(s->fd, &state, 1, (off_t)s->number);
+		(void)!pwrite(s->fd, &state, 1, (off_t)s->uid);
 	slots_close(s);
 }
 

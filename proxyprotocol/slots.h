@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Slots: one for each live connection, its number giving the connection a uid
- * of its own. A slot outlives the daemon that gave it out: it is a byte of a
- * file, locked by the connection's supervisor as long as that lives, and 0
- * only once the connection's last process is gone.
+ * of its own. A slot outlives the daemon that gave it out, and another base in
+ * its configuration: it is the byte of a file at the uid's offset, locked by
+ * the connection's supervisor as long as that lives, and 0 only once the
+ * connection's last process is gone.
  */
 #ifndef K8SHELL_SLOTS_H
 #define K8SHELL_SLOTS_H
@@ -15,6 +16,7 @@
 struct slot {
 	int fd; /* holds the lock; -1 for none */
 	unsigned number;
+	uid_t uid; /* base + number: the byte of the file */
 };
 
 /*

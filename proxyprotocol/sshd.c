@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -27,6 +28,9 @@
 /* What a connection can put into its /tmp: agent sockets, little else. */
 #define SSHD_TMP_OPTIONS "mode=1777,size=16m,nr_inodes=4k"
 
+/* Listeners, and what is open for a moment. */
+#define SSHD_NOFILE_OTHERS 256
+
 static struct rlimit sshd_nofile;
 static int sshd_nofile_known;
 
@@ -34,8 +38,9 @@ static const char *const sshd_environment[] = {
     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL};
 
 int
-sshd_raise_nofile(unsigned int need, struct k8s_err *err)
+sshd_raise_nofile(const struct settings *s, struct k8s_err *err)
 {
+	const rlim_t need = s->limits.max_connections + SSHD_NOFILE_OTHERS;
 	struct rlimit rl;
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == -1)
@@ -47,9 +52,10 @@ sshd_raise_nofile(unsigned int need, struct k8s_err *err)
 		return 0;
 	if (rl.rlim_max < need)
 		return k8s_err_set(err, K8S_ERR_CONFIG,
-		    "%u descriptors are needed for max_connections, but there "
-		    "can be only %llu: raise LimitNOFILE or lower it",
-		    need, (unsigned long long)rl.rlim_max);
+		    "max_connections %u takes %llu descriptors, but there can "
+		    "be only %llu: raise LimitNOFILE, or lower it",
+		    s->limits.max_connections, (unsigned long long)need,
+		    (unsigned long long)rl.rlim_max);
 	rl.rlim_cur = need;
 	if (setrlimit(RLIMIT_NOFILE, &rl) == -1)
 		return k8s_err_errno(err, "setrlimit");
@@ -78,6 +84,21 @@ sshd_command_user(const char *line, size_t len, struct sshd_facts *facts)
 			facts->command_uids[facts->command_uids_len++] =
 			    pw->pw_uid;
 	}
+}
+
+/* Whether the line of sshd -T says that it does not log who is in. */
+static int
+sshd_is_silent(const char *line, size_t len)
+{
+	static const char *const levels[] = {"loglevel QUIET", "loglevel FATAL",
+	    "loglevel ERROR"};
+	size_t i;
+
+	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strlen(levels[i]) == len &&
+		    strncasecmp(line, levels[i], len) == 0)
+			return 1;
+	return 0;
 }
 
 /* sshd's complaint, all its lines as one. */
@@ -134,6 +155,11 @@ sshd_check(const struct settings *s, struct sshd_facts *facts,
 	for (; *p != '\0'; p += n + (p[n] == '\n')) {
 		n = strcspn(p, "\n");
 		sshd_command_user(p, n, facts);
+		if (sshd_is_silent(p, n))
+			return k8s_err_set(err, K8S_ERR_CONFIG,
+			    "%s: LogLevel must be INFO or more: who has logged "
+			    "in is known from sshd's log",
+			    s->sshd_config);
 	}
 	return 0;
 }

@@ -25,10 +25,10 @@ int sshd_check(const struct settings *s, struct sshd_facts *facts,
     struct k8s_err *err);
 
 /*
- * Lets this process have need descriptors. sshd gets the limit from before:
- * a high one is not good for all that users' programs do.
+ * Lets this process have a descriptor for each connection. sshd gets the limit
+ * from before: a high one is not good for all that users' programs do.
  */
-int sshd_raise_nofile(unsigned int need, struct k8s_err *err);
+int sshd_raise_nofile(const struct settings *s, struct k8s_err *err);
 
 struct sshd_start {
 	const struct settings *settings;

@@ -4,6 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Longest type of a key and longest fingerprint, with a NUL. */
+#define KEY_TYPE_SIZE	 sizeof(((struct sshdlog *)0)->key_type)
+#define FINGERPRINT_SIZE sizeof(((struct sshdlog *)0)->fingerprint)
+
 #define METHOD_CHARS \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./@"
 #define KEY_TYPE_CHARS	  "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-"
@@ -142,7 +146,7 @@ sshdlog_copy(char *dst, size_t size, struct span s)
 
 #define COPY(dst, span) sshdlog_copy((dst), sizeof(dst), (span))
 
-/* "TYPE FINGERPRINT" at the front of s. */
+/* "TYPE FINGERPRINT" at the front of s, both of a length that is kept. */
 static int
 sshdlog_fingerprint(struct span *s, struct span *type, struct span *print)
 {
@@ -150,7 +154,8 @@ sshdlog_fingerprint(struct span *s, struct span *type, struct span *print)
 
 	if (!span_word(&rest, KEY_TYPE_CHARS, type) || !span_skip(&rest, " ") ||
 	    !span_word(&rest, FINGERPRINT_CHARS, print) ||
-	    memchr(print->p, ':', print->len) == NULL)
+	    memchr(print->p, ':', print->len) == NULL ||
+	    type->len >= KEY_TYPE_SIZE || print->len >= FINGERPRINT_SIZE)
 		return 0;
 	*s = rest;
 	return 1;
@@ -454,6 +459,12 @@ sshdlog_line(struct sshdlog_line *l, struct span s)
 		return sshdlog_ends(l, s, SSHDLOG_RESET);
 	if (span_skip(&s, "Disconnected from "))
 		return sshdlog_ends(l, s, SSHDLOG_DISCONNECTED);
+	if (span_skip(&s, "Timeout, client not responding from "))
+		return sshdlog_ends(l, s, SSHDLOG_TIMED_OUT);
+	if (span_skip(&s, "terminating inactive connection from "))
+		return sshdlog_ends(l, s, SSHDLOG_DISCONNECTING);
+	if (span_skip(&s, "Read error from remote host "))
+		return sshdlog_explained(l, s, SSHDLOG_BROKEN);
 	if (span_skip(&s, "Disconnecting "))
 		return sshdlog_explained(l, s, SSHDLOG_DISCONNECTING);
 	if (span_skip(&s, "Received disconnect from "))
@@ -481,7 +492,7 @@ sshdlog_parse(struct sshdlog *out, const char *line, size_t len,
 {
 	struct span s = {line, len};
 	struct sshdlog_line l = {.out = out};
-	int n;
+	int n, by_child;
 
 	memset(out, 0, sizeof(*out));
 	n = snprintf(l.at, sizeof(l.at), "%s port %u", address, port);
@@ -490,10 +501,11 @@ sshdlog_parse(struct sshdlog *out, const char *line, size_t len,
 	if (span_trim(&s, "\n"))
 		(void)span_trim(&s, "\r");
 	/* What the process without privileges had sshd log for it. */
-	if (!span_trim(&s, " [preauth]"))
-		(void)span_trim(&s, " [postauth]");
+	by_child = span_trim(&s, " [preauth]") || span_trim(&s, " [postauth]");
 	out->kind = sshdlog_line(&l, s);
-	/* Nothing half parsed. */
+	/* Who is in only sshd itself says; and nothing half parsed. */
+	if (by_child && out->kind == SSHDLOG_ACCEPTED)
+		out->kind = SSHDLOG_OTHER;
 	if (out->kind == SSHDLOG_OTHER)
 		memset(out, 0, sizeof(*out));
 	return out->kind;

@@ -31,7 +31,10 @@
 
 enum sshdlog_kind {
 	SSHDLOG_OTHER = 0,
-	/* "Accepted METHOD for USER from ...": logged in. */
+	/*
+	 * "Accepted METHOD for USER from ...": logged in. Not with "[preauth]"
+	 * behind it: that is what sshd's child without privileges has it say.
+	 */
 	SSHDLOG_ACCEPTED,
 	/* "Partial ...": one of several methods required is done. */
 	SSHDLOG_PARTIAL,
@@ -48,19 +51,25 @@ enum sshdlog_kind {
 	SSHDLOG_NOT_ALLOWED,
 	/* "maximum authentication attempts exceeded for ..." */
 	SSHDLOG_TOO_MANY,
-	/* "Timeout before authentication for ..."; 9.8 and later exit only */
+	/*
+	 * "Timeout before authentication for ...". Only where sshd may log in a
+	 * signal handler: on Linux it just exits, with 1, since 9.8 with 3.
+	 */
 	SSHDLOG_TIMEOUT,
-	/* "Connection closed by ...": the client hung up */
+	/*
+	 * "Connection closed by ...": the client hung up. Without a user also
+	 * when one had logged in, as 10.0 does not name him then.
+	 */
 	SSHDLOG_CLOSED,
 	/* "Connection reset by ..." */
 	SSHDLOG_RESET,
-	/* "Connection from ... timed out" */
+	/* "Connection from ... timed out", "Timeout, client not responding" */
 	SSHDLOG_TIMED_OUT,
 	/* "Disconnected from ...": after a disconnect message */
 	SSHDLOG_DISCONNECTED,
 	/* "Received disconnect from ...": that message; text is what it says */
 	SSHDLOG_DISCONNECT_RECEIVED,
-	/* "Disconnecting ...": sshd ends it; text says why */
+	/* "Disconnecting ...", "terminating inactive ...": by sshd; text */
 	SSHDLOG_DISCONNECTING,
 	/* "...: Connection from ...: " or "Unable to negotiate with ...: " */
 	SSHDLOG_PROTOCOL, /* what it sent is no SSH, or not ours; text: what */
@@ -84,8 +93,8 @@ enum sshdlog_account {
  * Every text ends with a NUL; "" is: not in the line. sshd's own escapes (\ooo
  * and a doubled backslash) are taken back once, so they hold the bytes the
  * client sent, control characters and invalid UTF-8 included: whoever prints
- * them escapes them. (Lines of 9.2 that end with "[preauth]" are escaped twice
- * by sshd; there one layer remains.)
+ * them escapes them. (Lines with "[preauth]" are escaped twice by 9.2 to
+ * 10.2; there one layer remains.)
  */
 struct sshdlog {
 	enum sshdlog_kind kind;

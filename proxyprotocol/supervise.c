@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/pidfd.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -32,6 +31,9 @@
 /* Control sockets open at once; sshd allows 10 sessions. */
 #define SUPERVISE_CONTROLS 64
 
+/* Lines a second about forwards that were refused. */
+#define SUPERVISE_CHANNEL_LINES 10
+
 /* From fork to the running sshd. */
 #define SUPERVISE_START_MS 10000
 
@@ -51,7 +53,7 @@ struct supervise_control {
 
 struct supervisor {
 	const struct supervise *p;
-	char id[17];
+	const char *id;
 	struct loop *loop;
 	struct audit *audit;
 	struct record *record;
@@ -64,6 +66,9 @@ struct supervisor {
 	int log, handover, sshd_fd;
 	int sshd_status;
 	int reported; /* that somebody is in */
+	int failed;   /* sshd did not start */
+	int hung_up;  /* nobody of the connection is left */
+	struct log_rate channels;
 	struct supervise_control controls[SUPERVISE_CONTROLS];
 };
 
@@ -80,15 +85,43 @@ supervise_report(struct supervisor *s, int byte)
  * sshd's log.
  */
 
+/* One line and who wrote it, as the kernel knows; as recv(2) otherwise. */
+static ssize_t
+supervise_recv_line(int fd, char *line, size_t size, struct ucred *from)
+{
+	union {
+		struct cmsghdr align;
+		char space[CMSG_SPACE(sizeof(*from))];
+	} control;
+	struct iovec iov = {line, size};
+	struct msghdr msg = {
+	    .msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = control.space,
+	    .msg_controllen = sizeof(control.space),
+	};
+	struct cmsghdr *c;
+	ssize_t n;
+
+	if ((n = recvmsg(fd, &msg, MSG_DONTWAIT)) <= 0)
+		return n;
+	*from = (struct ucred){.uid = (uid_t)-1};
+	if ((c = CMSG_FIRSTHDR(&msg)) != NULL && c->cmsg_level == SOL_SOCKET &&
+	    c->cmsg_type == SCM_CREDENTIALS)
+		memcpy(from, CMSG_DATA(c), sizeof(*from));
+	return n;
+}
+
 /* All lines there are: before anything is decided by what they say. */
 static void
 supervise_read_log(struct supervisor *s)
 {
 	char line[SUPERVISE_LINE_MAX];
+	struct ucred from;
 	ssize_t n;
 
 	while (s->log != -1) {
-		n = recv(s->log, line, sizeof(line), MSG_DONTWAIT);
+		n = supervise_recv_line(s->log, line, sizeof(line), &from);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR))
 			return;
 		if (n <= 0) {
@@ -100,7 +133,8 @@ supervise_read_log(struct supervisor *s)
 		}
 		if (s->record == NULL)
 			continue;
-		record_sshd_line(s->record, s->sshd, line, (size_t)n);
+		record_sshd_line(s->record, from.pid, from.uid, line,
+		    (size_t)n);
 		if (!s->reported && record_user(s->record) != NULL) {
 			s->reported = 1;
 			supervise_report(s, REPORT_AUTHENTICATED);
@@ -129,7 +163,7 @@ supervise_reap(struct supervisor *s, int options)
 	(void)close(s->sshd_fd);
 	s->sshd_fd = -1;
 	supervise_read_log(s);
-	if (s->record != NULL &&
+	if (s->record != NULL && !s->failed &&
 	    record_sshd_ended(s->record, s->sshd_status, &offence))
 		supervise_report(s, REPORT_OFFENCE + (int)offence);
 }
@@ -163,7 +197,7 @@ supervise_whoami(struct supervisor *s, unsigned char *reply)
 	const char *user = s->record != NULL ? record_user(s->record) : NULL;
 	struct control_whoami w = {.port =
 				       (uint16_t)net_addr_port(&s->p->source),
-	    .uid = s->p->settings->uid_base + s->p->slot.number};
+	    .uid = s->p->slot.uid};
 
 	if (user == NULL)
 		return control_encode_status(reply, CONTROL_DENIED);
@@ -224,23 +258,28 @@ supervise_control_event(void *arg, uint32_t events)
 			return;
 		}
 		n = (ssize_t)supervise_request(c, packet, (size_t)n, reply);
-		/* One that does not read its replies is of no use. */
+		/* One that does not read its replies, or talks nonsense. */
 		if (send(c->fd, reply, (size_t)n,
-			MSG_DONTWAIT | MSG_NOSIGNAL) != n)
+			MSG_DONTWAIT | MSG_NOSIGNAL) != n ||
+		    reply[0] == CONTROL_INVALID)
 			supervise_control_close(c);
 	}
 }
 
-/* Whether the process runs one of the programs that tell of sessions. */
+/*
+ * Whether the caller is one of the programs that tell of sessions: it runs the
+ * file, and with the group that the file gives. Without the group (under
+ * no_new_privs) a user could have had the loader put other code into it.
+ */
 static int
-supervise_may_tell(pid_t pid)
+supervise_may_tell(const struct supervisor *s, const struct notify_caller *c)
 {
 	struct stat exe, teller;
 	char path[64];
 	size_t i;
 
-	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
-	if (stat(path, &exe) == -1)
+	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)c->pid);
+	if (c->egid != s->p->helper_gid || stat(path, &exe) == -1)
 		return 0;
 	for (i = 0;
 	     i < sizeof(supervise_tellers) / sizeof(supervise_tellers[0]); i++)
@@ -269,7 +308,7 @@ supervise_control_open(struct supervisor *s, const struct notify_caller *c)
 	    .s = s,
 	    .fd = pair[0],
 	    .pid = c->pid,
-	    .may_tell = supervise_may_tell(c->pid),
+	    .may_tell = supervise_may_tell(s, c),
 	};
 	if (((flags & O_NONBLOCK) == 0 ||
 		fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0) &&
@@ -296,7 +335,6 @@ supervise_address(struct supervisor *s, const struct notify_caller *c)
 {
 	const struct net_addr *a =
 	    c->call == NOTIFY_GETPEERNAME ? &s->p->source : &s->p->destination;
-	uint32_t len, room;
 	struct stat st;
 	int fd, known;
 
@@ -313,22 +351,10 @@ supervise_address(struct supervisor *s, const struct notify_caller *c)
 		notify_fail(s->notify, EPERM);
 		return;
 	}
-	if (st.st_dev != s->client_dev || st.st_ino != s->client_ino) {
-		notify_continue(s->notify);
-		return;
-	}
-	len = a->len;
-	if (notify_read(s->notify, c->args[2], &room, sizeof(room)) == -1 ||
-	    (room <= INT32_MAX && room > 0 &&
-		notify_write(s->notify, c->args[1], &a->sa,
-		    room < len ? room : len) == -1) ||
-	    (room <= INT32_MAX &&
-		notify_write(s->notify, c->args[2], &len, sizeof(len)) == -1))
-		notify_fail(s->notify, errno == EFAULT ? EFAULT : EPERM);
-	else if (room > INT32_MAX)
-		notify_fail(s->notify, EINVAL);
+	if (st.st_dev == s->client_dev && st.st_ino == s->client_ino)
+		notify_give_address(s->notify, a);
 	else
-		notify_succeed(s->notify);
+		notify_continue(s->notify);
 }
 
 /* Where a forward was to go, for the log. */
@@ -338,8 +364,14 @@ supervise_log_channel(struct supervisor *s, const struct sockaddr *to,
 {
 	const char *user = record_user(s->record);
 	char text[NET_ADDR_TEXT_MAX];
+	unsigned int left_out;
 	struct net_addr a;
 
+	if (!log_rate_ok(&s->channels, SUPERVISE_CHANNEL_LINES, &left_out))
+		return;
+	if (left_out > 0)
+		log_info("connection %s: %u more forwards refused", s->id,
+		    left_out);
 	if (net_addr_from(&a, to, len) == 0)
 		log_info("connection %s: user %s: forward to %s port %u "
 			 "refused: there are no forwards yet",
@@ -387,7 +419,7 @@ supervise_connect(struct supervisor *s, const struct notify_caller *c)
 		notify_fail(s->notify, known ? EPERM : ENOTSOCK);
 		return;
 	}
-	pc.stream = type == SOCK_STREAM;
+	pc.type = type;
 	switch (policy_decide(&s->policy, &pc)) {
 	case POLICY_CONTINUE:
 		notify_continue(s->notify);
@@ -438,6 +470,7 @@ supervise_notify_event(void *arg, uint32_t events)
 		}
 	}
 	/* The last process under the filter is gone. */
+	s->hung_up = 1;
 	loop_stop(s->loop);
 }
 
@@ -487,7 +520,7 @@ supervise_handover(int handover, int *listener, struct k8s_err *err)
 static int
 supervise_fork(struct supervisor *s, int (*instead)(void), struct k8s_err *err)
 {
-	int log[2], handover[2];
+	int log[2], handover[2], on = 1;
 	struct stat st;
 
 	if (fstat(s->p->client, &st) == -1)
@@ -499,6 +532,8 @@ supervise_fork(struct supervisor *s, int (*instead)(void), struct k8s_err *err)
 	 * even with a newline in a user name (sshdlog.h).
 	 */
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, log) == -1 ||
+	    setsockopt(log[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ==
+		-1 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, handover) ==
 		-1)
 		return k8s_err_errno(err, "socketpair");
@@ -557,22 +592,18 @@ static int
 supervise_begin(struct supervisor *s, const struct supervise *p,
     int (*instead)(void), struct k8s_err *err)
 {
-	uint64_t number;
 	int i, ret, listener = -1;
 
 	s->p = p;
+	s->id = p->id;
 	s->log = s->sshd_fd = -1;
 	for (i = 0; i < SUPERVISE_CONTROLS; i++)
 		s->controls[i].fd = -1;
 	s->policy = (struct policy){
-	    .helper_gid = p->gid,
+	    .helper_gid = p->helper_gid,
 	    .command_uids = p->facts->command_uids,
 	    .command_uids_len = p->facts->command_uids_len,
 	};
-	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
-		return k8s_err_errno(err, "random numbers");
-	(void)snprintf(s->id, sizeof(s->id), "%016llx",
-	    (unsigned long long)number);
 	/* The child is forked as root and waits; then there is no root. */
 	if (supervise_fork(s, instead, err) == -1 ||
 	    privileges_drop(p->uid, p->gid, err) == -1)
@@ -628,7 +659,7 @@ supervise(const struct supervise *p)
 	static struct supervisor s;
 	struct slot slot = p->slot;
 	struct record_origin origin = {
-	    .id = s.id,
+	    .id = p->id,
 	    .listener = p->listener,
 	    .client = p->source,
 	    .peer = p->peer,
@@ -645,13 +676,17 @@ supervise(const struct supervise *p)
 		log_error("a connection was given up: %s", err.msg);
 		_exit(1);
 	}
-	if (supervise_go(&s, &err) == -1)
+	if (supervise_go(&s, &err) == -1) {
+		s.failed = 1;
 		log_error("connection %s: %s", s.id, err.msg);
+	}
 	if (loop_run(s.loop, &err) == -1)
 		log_error("connection %s: %s", s.id, err.msg);
 	supervise_finish(&s);
 	record_close(s.record);
-	slots_release(&slot);
+	/* Else the next one to want it looks who has the uid. */
+	if (s.hung_up)
+		slots_release(&slot);
 	_exit(0);
 }
 
@@ -709,7 +744,7 @@ supervise_self_test_child(struct supervise *p)
 
 int
 supervise_self_test(const struct settings *settings, uid_t uid, gid_t gid,
-    struct k8s_err *err)
+    gid_t helper_gid, struct k8s_err *err)
 {
 	const struct sshd_facts facts = {.command_uids_len = 0};
 	struct supervise p = {
@@ -717,6 +752,7 @@ supervise_self_test(const struct settings *settings, uid_t uid, gid_t gid,
 	    .facts = &facts,
 	    .uid = uid,
 	    .gid = gid,
+	    .helper_gid = helper_gid,
 	    .slot.fd = -1,
 	    .proxied = 1,
 	};

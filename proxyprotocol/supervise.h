@@ -17,21 +17,24 @@
 #include "proxyprotocol/sshd.h"
 
 /*
- * What the front hears on the report pipe, one byte each; its end of file is
- * that of the supervisor. The offences are REPORT_OFFENCE + enum
- * limits_offence.
+ * What the front hears on the report pipe, one byte each. The offences are
+ * REPORT_OFFENCE + enum limits_offence.
  */
 #define REPORT_AUTHENTICATED 'A'
 #define REPORT_OFFENCE	     '0'
 
+#define SUPERVISE_ID_SIZE 17
+
 struct supervise {
+	char id[SUPERVISE_ID_SIZE]; /* of the connection */
 	const struct settings *settings;
 	const struct sshd_facts *facts;
 	const char *listener; /* its name */
 	uid_t uid;	      /* whose the supervisor becomes */
-	gid_t gid;	      /* also the group of the helpers */
-	int client;	      /* the accepted socket */
-	int report;	      /* where the bytes above go */
+	gid_t gid;
+	gid_t helper_gid; /* which the helpers are setgid to */
+	int client;	  /* the accepted socket */
+	int report;	  /* where the bytes above go */
 	struct slot slot;
 	struct net_addr source, destination; /* as sshd is to see them */
 	struct net_addr peer;		     /* who connected */
@@ -50,6 +53,6 @@ _Noreturn void supervise(const struct supervise *p);
  * missing.
  */
 int supervise_self_test(const struct settings *s, uid_t uid, gid_t gid,
-    struct k8s_err *err);
+    gid_t helper_gid, struct k8s_err *err);
 
 #endif

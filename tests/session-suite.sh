@@ -52,6 +52,17 @@ signals() {
 	s -v "$1" 'exit 143' >/dev/null 2>"$tmp/err" </dev/null
 	like "$1: exit 143 is an exit-status" "*rtype exit-status*" \
 	    "$(cat "$tmp/err")"
+	# A word is one only with the session's nonce. Who reads that where
+	# the shell has it makes no death of an exit all the same.
+	is "$1: a forged signal word is text" \
+	    "3 $(printf '\036%032d:9\036' 0 | od -An -tx1)" "$(
+	    status "$1" 'printf "\036%032d:9\036" 0 >&2; exit 3') $(
+	    od -An -tx1 "$tmp/err")"
+	is "$1: nor does one with the nonce change an exit status" 3 \
+	    "$(status "$1" 'n=$(tr "\0" "\n" </proc/$PPID/cmdline |
+		grep -o "[0-9a-f]\{32\}" | head -n 1)
+		[ ${#n} = 32 ] || exit 4
+		printf "\036%s:9\036" "$n" >&2; exit 3')"
 	is "$1: the last output comes before a death by signal" \
 	    "out err" "$(s "$1" 'echo out; echo err >&2; kill -9 $$' \
 	    2>"$tmp/err" </dev/null) $(cat "$tmp/err")"

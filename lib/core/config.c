@@ -102,26 +102,9 @@ static int
 config_log_level(struct config_reader *cr, struct inifile_reader *r,
     const char *value)
 {
-	static const struct {
-		const char *word;
-		enum log_level level;
-	} levels[] = {
-	    {"error", LOGL_ERROR},
-	    {"warn", LOGL_WARN},
-	    {"info", LOGL_INFO},
-	    {"debug", LOGL_DEBUG},
-	};
-	size_t i;
-
 	if (cr->seen_log_level++)
 		return inifile_complain(r, "set twice:", "level");
-	for (i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
-		if (strcmp(value, levels[i].word) == 0) {
-			cr->c->log_level = levels[i].level;
-			return 0;
-		}
-	return inifile_complain(r, "level is error, warn, info or debug, not",
-	    value);
+	return inifile_log_level(r, value, &cr->c->log_level);
 }
 
 static int

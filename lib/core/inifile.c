@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include "lib/core/buf.h"
-#include "lib/core/log.h"
 
 /* Largest configuration file. */
 #define INIFILE_MAX (256 * 1024)
@@ -19,22 +18,45 @@ struct inifile_reader {
 	void *arg;
 	const char *rest;    /* of the text */
 	int line;	     /* under way, from 1 */
-	char complaint[192]; /* the first one */
+	char complaint[512]; /* the first one */
 	int complaint_line;
 };
 
 int
 inifile_complain(struct inifile_reader *r, const char *what, const char *text)
 {
-	char safe[64];
+	char safe[64], quoted[sizeof(safe) + 4] = "";
 
-	if (r->complaint_line == 0) {
-		(void)snprintf(r->complaint, sizeof(r->complaint),
-		    "%s \"%s\"; see k8shell.conf(5)", what,
+	if (r->complaint_line != 0)
+		return -1;
+	if (text != NULL)
+		(void)snprintf(quoted, sizeof(quoted), " \"%s\"",
 		    log_escape(safe, sizeof(safe), text, strlen(text)));
-		r->complaint_line = r->line;
-	}
+	(void)snprintf(r->complaint, sizeof(r->complaint),
+	    "%s%s; see k8shell.conf(5)", what, quoted);
+	r->complaint_line = r->line;
 	return -1;
+}
+
+int
+inifile_log_level(struct inifile_reader *r, const char *value,
+    enum log_level *level)
+{
+	static const char *const words[] = {
+	    [LOGL_ERROR] = "error",
+	    [LOGL_WARN] = "warn",
+	    [LOGL_INFO] = "info",
+	    [LOGL_DEBUG] = "debug",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(value, words[i]) == 0) {
+			*level = (enum log_level)i;
+			return 0;
+		}
+	return inifile_complain(r, "level is error, warn, info or debug, not",
+	    value);
 }
 
 /* As libinih has it: 0 is an error. */
@@ -44,6 +66,9 @@ inifile_handler(void *arg, const char *section, const char *name,
 {
 	struct inifile_reader *r = arg;
 
+	if (strlen(section) > INIFILE_SECTION_MAX)
+		return inifile_complain(r,
+			   "too long a name for a section:", section) == 0;
 	if (value == NULL || *value == '\0')
 		return inifile_complain(r, "no value for", name) == 0;
 	return r->cb(r->arg, r, section, name, value) == 0;

@@ -204,3 +204,22 @@ log_write(enum log_level level, const char *fmt, ...)
 		(void)fprintf(stderr, "%s\n", safe);
 	errno = saved;
 }
+
+int
+log_rate_ok(struct log_rate *r, unsigned int max, unsigned int *left_out)
+{
+	struct timespec ts;
+
+	*left_out = 0;
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	if ((long long)ts.tv_sec != r->second) {
+		*left_out = r->left_out;
+		*r = (struct log_rate){.second = ts.tv_sec};
+	}
+	if (r->written < max) {
+		r->written++;
+		return 1;
+	}
+	r->left_out++;
+	return 0;
+}

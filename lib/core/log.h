@@ -73,4 +73,16 @@ void log_line_as(const char *ident, pid_t pid, enum log_level level,
  */
 char *log_escape(char *dst, size_t size, const char *src, size_t len);
 
+/*
+ * So that who can make us write lines can't make us write any number of them.
+ * 1: another line may be written, max in a second. 0: it is to be left out. In
+ * *left_out the number of those left out in seconds before, to be told with a
+ * line of its own, or 0. All zero at first.
+ */
+struct log_rate {
+	long long second;
+	unsigned int written, left_out;
+};
+int log_rate_ok(struct log_rate *r, unsigned int max, unsigned int *left_out);
+
 #endif

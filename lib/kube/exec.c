@@ -24,10 +24,7 @@ struct exec {
 	int close_wanted; /* stdin has ended, not yet said */
 	int size_wanted;  /* size is newer than what was sent */
 	struct exec_size size;
-	size_t stdin_len;   /* bytes of out to be sent */
-	int sending;	    /* out or small belongs to ws */
 	struct k8s_err why; /* why we gave up, if we did */
-	unsigned char small[WS_HEADROOM + 64];
 	unsigned char out[WS_HEADROOM + EXEC_MESSAGE_MAX];
 };
 
@@ -59,6 +56,29 @@ exec_path(const struct exec_params *p, struct buf *b)
 	return buf_put(b, "", 1);
 }
 
+/* What goes before any more stdin: the size, and the end of stdin. */
+static void
+exec_push(struct exec *x)
+{
+	unsigned char *p = x->out + WS_HEADROOM;
+	size_t len;
+
+	while (ws_can_send(x->ws) && (x->size_wanted || x->close_wanted)) {
+		if (x->size_wanted) {
+			x->size_wanted = 0;
+			len = (size_t)snprintf((char *)p, EXEC_MESSAGE_MAX,
+			    "%c{\"Width\":%u,\"Height\":%u}", EXEC_RESIZE,
+			    x->size.cols, x->size.rows);
+		} else {
+			x->close_wanted = 0;
+			p[0] = EXEC_CLOSE;
+			p[1] = EXEC_STDIN;
+			len = 2;
+		}
+		ws_send(x->ws, p, len);
+	}
+}
+
 static void
 exec_output(void *arg, int ch, const unsigned char *p, size_t len)
 {
@@ -82,8 +102,7 @@ exec_opened(void *arg, const char *protocol)
 		return;
 	}
 	x->opened = 1;
-	if (x->size_wanted || x->stdin_len > 0)
-		ws_want_write(x->ws);
+	exec_push(x);
 	x->h->opened(x->arg, x->can_close);
 }
 
@@ -99,39 +118,13 @@ exec_data(void *arg, const unsigned char *p, size_t len, int first)
 		ws_close_within(x->ws);
 }
 
-/* One message a call: the size first, then stdin, then its end. */
 static void
-exec_writable(void *arg)
+exec_sent(void *arg)
 {
 	struct exec *x = arg;
-	unsigned char *p = x->out + WS_HEADROOM;
-	size_t len = 0;
 
-	x->sending = 0;
-	if (x->size_wanted) {
-		x->size_wanted = 0;
-		p = x->small + WS_HEADROOM;
-		len =
-		    (size_t)snprintf((char *)p, sizeof(x->small) - WS_HEADROOM,
-			"%c{\"Width\":%u,\"Height\":%u}", EXEC_RESIZE,
-			x->size.cols, x->size.rows);
-	} else if (x->stdin_len > 0) {
-		p[0] = EXEC_STDIN;
-		len = 1 + x->stdin_len;
-		x->stdin_len = 0;
-	} else if (x->close_wanted) {
-		x->close_wanted = 0;
-		p[0] = EXEC_CLOSE;
-		p[1] = EXEC_STDIN;
-		len = 2;
-	} else {
+	if (exec_stdin_buf(x) != NULL)
 		x->h->stdin_ready(x->arg);
-		return;
-	}
-	/* The next turn comes when it is on its way. */
-	x->sending = 1;
-	ws_send(x->ws, p, len);
-	ws_want_write(x->ws);
 }
 
 static void
@@ -166,7 +159,7 @@ exec_closed(void *arg, int close_code, const struct k8s_err *why)
 static const struct ws_handler exec_ws_handler = {
     .opened = exec_opened,
     .data = exec_data,
-    .writable = exec_writable,
+    .sent = exec_sent,
     .closed = exec_closed,
 };
 
@@ -206,27 +199,22 @@ exec_start(struct ws_client *c, const struct exec_params *params,
 unsigned char *
 exec_stdin_buf(struct exec *x)
 {
-	if (x->stdin_len > 0 || x->close_wanted || x->sending)
-		return NULL;
-	return x->out + WS_HEADROOM + 1;
+	exec_push(x);
+	return ws_can_send(x->ws) ? x->out + WS_HEADROOM + 1 : NULL;
 }
 
 void
 exec_stdin_send(struct exec *x, size_t len)
 {
-	if (len == 0)
-		return;
-	x->stdin_len = len;
-	if (x->opened)
-		ws_want_write(x->ws);
+	x->out[WS_HEADROOM] = EXEC_STDIN;
+	ws_send(x->ws, x->out + WS_HEADROOM, 1 + len);
 }
 
 void
 exec_stdin_close(struct exec *x)
 {
 	x->close_wanted = 1;
-	if (x->opened)
-		ws_want_write(x->ws);
+	exec_push(x);
 }
 
 void
@@ -234,8 +222,7 @@ exec_resize(struct exec *x, struct exec_size size)
 {
 	x->size = size;
 	x->size_wanted = 1;
-	if (x->opened)
-		ws_want_write(x->ws);
+	exec_push(x);
 }
 
 void

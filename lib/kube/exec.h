@@ -14,8 +14,11 @@
 #include "lib/core/err.h"
 #include "lib/kube/ws.h"
 
-/* Most stdin bytes that travel as one message. */
-#define EXEC_STDIN_MAX (32 * 1024)
+/*
+ * Most stdin bytes that travel as one message: with the channel's byte and a
+ * frame's header of 8 bytes it fills four TLS records.
+ */
+#define EXEC_STDIN_MAX (64 * 1024 - 9)
 
 enum exec_channel {
 	EXEC_STDIN = 0,
@@ -48,7 +51,7 @@ struct exec_handler {
 	/* Output, in order; ch is EXEC_STDOUT or EXEC_STDERR; borrowed. */
 	void (*output)(void *arg, enum exec_channel ch, const unsigned char *p,
 	    size_t len);
-	/* exec_stdin_buf() will give a buffer again. */
+	/* exec_stdin_buf(), which was NULL, gives a buffer again. */
 	void (*stdin_ready)(void *arg);
 	/*
 	 * The end, once; exec is gone afterwards. exit_code is 0..255 if the
@@ -64,9 +67,10 @@ struct exec *exec_start(struct ws_client *c, const struct exec_params *params,
     const struct exec_handler *h, void *arg, struct k8s_err *err);
 
 /*
- * A buffer of EXEC_STDIN_MAX bytes to put stdin data into, or NULL while the
- * last piece is under way (stdin_ready() follows). exec_stdin_send() sends
- * the first len bytes of it, 0 for none.
+ * A buffer of EXEC_STDIN_MAX bytes to put stdin data into, or NULL while
+ * something else is under way (stdin_ready() follows) and before opened().
+ * exec_stdin_send() sends the first len bytes of it, at least one; nothing
+ * else is to be called between the two.
  */
 unsigned char *exec_stdin_buf(struct exec *x);
 void exec_stdin_send(struct exec *x, size_t len);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/kube/url.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int
@@ -35,4 +37,43 @@ url_escape(struct buf *out, const char *in, size_t len)
 	}
 	buf_commit(out, n);
 	return 0;
+}
+
+int
+url_split(struct url *u, const char *s, struct k8s_err *err)
+{
+	const char *p = strstr(s, "://"), *slash, *host, *end, *port;
+
+	u->tls = strncmp(s, "https:", 6) == 0;
+	p = p == NULL ? s + strlen(s) : p + 3;
+	slash = p + strcspn(p, "/");
+	host = *p == '[' ? p + 1 : p;
+	end = host + strcspn(host, *p == '[' ? "]" : ":/");
+	port = *p == '[' && *end == ']' ? end + 1 : end;
+	if (end == host || end > slash || (*p == '[' && *end != ']') ||
+	    (port < slash && *port != ':') ||
+	    (size_t)(slash - port) > sizeof(u->port))
+		return k8s_err_set(err, K8S_ERR_CONFIG,
+		    "server %s is not a URL", s);
+	if (slash - port > 1)
+		(void)snprintf(u->port, sizeof(u->port), "%.*s",
+		    (int)(slash - port - 1), port + 1);
+	else
+		(void)snprintf(u->port, sizeof(u->port), "%s",
+		    u->tls ? "443" : "80");
+	u->host = strndup(host, (size_t)(end - host));
+	u->authority = strndup(p, (size_t)(slash - p));
+	u->path = strdup(slash);
+	if (u->host == NULL || u->authority == NULL || u->path == NULL)
+		return k8s_err_errno(err, "out of memory");
+	return 0;
+}
+
+void
+url_clear(struct url *u)
+{
+	free(u->host);
+	free(u->authority);
+	free(u->path);
+	*u = (struct url){0};
 }

@@ -1,28 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/kube/ws.h"
 
-#include <errno.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
-#include <openssl/err.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "lib/core/buf.h"
 #include "lib/kube/status.h"
+#include "lib/kube/stream.h"
 #include "lib/kube/tls.h"
+#include "lib/kube/url.h"
 #include "lib/kube/wshttp.h"
 
-/* Read at once, and at most between two looks at everything else. */
-#define WS_READ_SIZE  (32 * 1024)
+/*
+ * Read at once: no less than a TLS record holds (RFC 8446 section 5.1), so
+ * that OpenSSL keeps nothing back that the event loop can't see.
+ */
+#define WS_READ_SIZE (16 * 1024)
+
+/* At most between two looks at everything else. */
 #define WS_READ_TURNS 8
+
+/* Random bytes fetched at once, for masks. */
+#define WS_RANDOM_SIZE 256
 
 /* Bytes of stdin that go somewhere even if nobody reads: a pty's buffer. */
 #define WS_SWALLOWED 4000
@@ -34,17 +38,13 @@ struct ws_client {
 	struct loop *loop;
 	const struct kubeconfig *kc;
 	const struct cred *cred;
+	struct url url;
 	SSL_CTX *tls; /* NULL: http, for tests and kubectl proxy */
-	char *host;   /* without brackets */
-	char *target; /* host[:port] as in the URL: the Host header */
-	char *prefix; /* of the path, "" for none */
-	char port[8];
 };
 
 /* RFC 6455's states, with those before the handshake and after a refusal. */
 enum ws_state {
-	WS_CONNECTING, /* TCP */
-	WS_SECURING,   /* TLS */
+	WS_CONNECTING, /* the stream is not there yet */
 	WS_ANSWER,     /* request sent or on its way, waiting for the head */
 	WS_REFUSAL,    /* the body of an answer that is no 101 */
 	WS_OPEN,
@@ -56,10 +56,9 @@ struct ws {
 	const struct ws_handler *h;
 	void *arg;
 	enum ws_state state;
-	struct addrinfo *addresses, *next; /* still to be tried */
-	int fd, timerfd;
-	struct loop_io *io, *timer;
-	SSL *ssl;
+	struct stream *stream;
+	int timerfd;
+	struct loop_io *timer;
 	char key[WSHTTP_KEY_SIZE];
 	char *path;
 	const char *protocols;
@@ -70,9 +69,10 @@ struct ws {
 	size_t message_len;
 	int message_begun; /* part of it is sent: nothing may come between */
 	struct wsframe_reader frames;
-	int want_write; /* the caller wants writable() */
-	int stuck;	/* the socket takes no more for now */
-	int unread;	/* OpenSSL may hold bytes that epoll can't see */
+	int stuck;    /* the stream takes no more for now */
+	int sent_due; /* sent() is to be called for the message */
+	unsigned char random[WS_RANDOM_SIZE];
+	size_t random_left; /* of them not used yet, at the end */
 	int reading, heard, was_open;
 	int last_word;	/* ws_close_within() was called */
 	int close_code; /* as told by the peer; 0 not yet */
@@ -81,9 +81,6 @@ struct ws {
 	struct k8s_err why;
 };
 
-static void ws_event(void *arg, uint32_t events);
-static int ws_connect_next(struct ws *w);
-
 /*
  * Ending.
  */
@@ -91,15 +88,10 @@ static int ws_connect_next(struct ws *w);
 static void
 ws_free(struct ws *w)
 {
-	loop_del(w->io);
+	stream_close(w->stream);
 	loop_del(w->timer);
-	SSL_free(w->ssl);
-	if (w->fd != -1)
-		(void)close(w->fd);
 	if (w->timerfd != -1)
 		(void)close(w->timerfd);
-	if (w->addresses != NULL)
-		freeaddrinfo(w->addresses);
 	free(w->path);
 	buf_free(w->in);
 	buf_free(w->out);
@@ -124,8 +116,7 @@ ws_end(struct ws *w)
 	if (w->state == WS_CLOSED)
 		return;
 	w->state = WS_CLOSED;
-	if (w->io != NULL)
-		loop_want(w->io, 0);
+	stream_stop(w->stream);
 	ws_set_timer(w, 0);
 }
 
@@ -159,11 +150,6 @@ ws_finish(struct ws *w)
 
 	if (w->was_open && code == 0)
 		code = 1006;
-	/* close_notify; nobody waits for an answer. */
-	if (w->ssl != NULL && SSL_is_init_finished(w->ssl)) {
-		ERR_clear_error();
-		(void)SSL_shutdown(w->ssl);
-	}
 	w->h->closed(w->arg, code, &w->why);
 	ws_free(w);
 }
@@ -171,26 +157,6 @@ ws_finish(struct ws *w)
 /*
  * Sending.
  */
-
-/* As write(2), but 0 where nothing more goes for now, and -1 at the end. */
-static ssize_t
-ws_write_some(struct ws *w, const unsigned char *p, size_t len)
-{
-	ssize_t n;
-	int ret;
-
-	if (w->ssl == NULL) {
-		n = send(w->fd, p, len, MSG_NOSIGNAL);
-		return n == -1 && errno == EAGAIN ? 0 : n;
-	}
-	ERR_clear_error();
-	ret = SSL_write(w->ssl, p, len > INT32_MAX ? INT32_MAX : (int)len);
-	if (ret > 0)
-		return ret;
-	ret = SSL_get_error(w->ssl, ret);
-	return ret == SSL_ERROR_WANT_WRITE || ret == SSL_ERROR_WANT_READ ? 0
-									 : -1;
-}
 
 /* Sends what there is. A message and control frames never mix. */
 static void
@@ -201,9 +167,10 @@ ws_flush(struct ws *w)
 	w->stuck = 0;
 	while (w->state != WS_CLOSED && !w->stuck) {
 		if (w->message_len > 0 && w->message_begun) {
-			n = ws_write_some(w, w->message, w->message_len);
+			n = stream_write(w->stream, w->message, w->message_len);
 		} else if (buf_len(w->out) > 0) {
-			n = ws_write_some(w, buf_data(w->out), buf_len(w->out));
+			n = stream_write(w->stream, buf_data(w->out),
+			    buf_len(w->out));
 		} else if (w->message_len > 0) {
 			w->message_begun = 1;
 			continue;
@@ -228,16 +195,29 @@ ws_flush(struct ws *w)
 static void
 ws_update_watch(struct ws *w)
 {
-	uint32_t events = 0;
+	if (w->state != WS_CLOSED)
+		stream_want(w->stream, w->reading, w->stuck);
+}
 
-	if (w->state == WS_CLOSED)
-		return;
-	if (w->state != WS_CONNECTING && w->reading)
-		events |= EPOLLIN;
-	if (w->state == WS_CONNECTING || w->stuck || w->want_write ||
-	    (w->unread && w->reading))
-		events |= EPOLLOUT;
-	loop_want(w->io, events);
+/*
+ * A mask that nobody can foresee (RFC 6455 section 5.3), without a system
+ * call for each: no byte of the kernel's is used twice.
+ */
+static int
+ws_mask(struct ws *w, uint32_t *mask)
+{
+	if (w->random_left < sizeof(*mask)) {
+		if (getrandom(w->random, sizeof(w->random), 0) !=
+		    (ssize_t)sizeof(w->random)) {
+			ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
+			return -1;
+		}
+		w->random_left = sizeof(w->random);
+	}
+	memcpy(mask, w->random + sizeof(w->random) - w->random_left,
+	    sizeof(*mask));
+	w->random_left -= sizeof(*mask);
+	return 0;
 }
 
 static void
@@ -247,10 +227,8 @@ ws_control(struct ws *w, enum wsframe_opcode op, const unsigned char *p,
 	unsigned char frame[WSFRAME_HEAD_MAX + WSFRAME_CONTROL_MAX], *f;
 	uint32_t mask;
 
-	if (getrandom(&mask, sizeof(mask), 0) != (ssize_t)sizeof(mask)) {
-		ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
+	if (ws_mask(w, &mask) == -1)
 		return;
-	}
 	if (len > 0)
 		memcpy(frame + WSFRAME_HEAD_MAX, p, len);
 	f = wsframe_make(op, frame + WSFRAME_HEAD_MAX, len, mask);
@@ -381,171 +359,74 @@ ws_got(struct ws *w, const unsigned char *p, size_t len)
 		ws_refused(w);
 }
 
-/* As read(2), but 0 where there is no more for now, and -1 at the end. */
-static ssize_t
-ws_read_some(struct ws *w, unsigned char *p, size_t len)
-{
-	ssize_t n;
-	int ret;
-
-	if (w->ssl == NULL) {
-		n = recv(w->fd, p, len, 0);
-		if (n == -1 && errno == EAGAIN)
-			return 0;
-		return n == 0 ? -1 : n;
-	}
-	ERR_clear_error();
-	if ((ret = SSL_read(w->ssl, p, (int)len)) > 0)
-		return ret;
-	ret = SSL_get_error(w->ssl, ret);
-	return ret == SSL_ERROR_WANT_READ || ret == SSL_ERROR_WANT_WRITE ? 0
-									 : -1;
-}
-
+/* Reads until a read gets less than it could: then there is likely no more. */
 static void
 ws_receive(struct ws *w)
 {
 	unsigned char p[WS_READ_SIZE];
-	ssize_t n;
+	ssize_t n = sizeof(p);
 	int turns;
 
-	w->unread = 0;
-	for (turns = 0; w->state != WS_CLOSED && w->reading; turns++) {
-		if (turns == WS_READ_TURNS) {
-			w->unread = 1;
+	for (turns = 0; turns < WS_READ_TURNS && n == sizeof(p); turns++) {
+		if (w->state == WS_CLOSED || !w->reading)
 			return;
-		}
-		if ((n = ws_read_some(w, p, sizeof(p))) == 0)
-			return;
-		if (n == -1) {
-			if (w->state == WS_REFUSAL)
-				ws_refused(w);
-			else
-				ws_cut(w);
-			return;
-		}
-		ws_got(w, p, (size_t)n);
+		if ((n = stream_read(w->stream, p, sizeof(p))) > 0)
+			ws_got(w, p, (size_t)n);
+		else if (n == -1 && w->state == WS_REFUSAL)
+			ws_refused(w);
+		else if (n == -1)
+			ws_cut(w);
 	}
-	/* Paused in the middle: OpenSSL may have the rest. */
-	w->unread = 1;
 }
 
 /*
- * Opening.
+ * What the stream says.
  */
 
 static void
-ws_secure(struct ws *w)
-{
-	char what[128];
-	long verify;
-	int ret;
-
-	ERR_clear_error();
-	if (w->ssl != NULL && (ret = SSL_connect(w->ssl)) != 1) {
-		ret = SSL_get_error(w->ssl, ret);
-		w->want_write = ret == SSL_ERROR_WANT_WRITE;
-		if (ret == SSL_ERROR_WANT_READ || ret == SSL_ERROR_WANT_WRITE)
-			return;
-		verify = SSL_get_verify_result(w->ssl);
-		(void)snprintf(what, sizeof(what), "TLS: %s",
-		    verify != X509_V_OK ? X509_verify_cert_error_string(verify)
-			: ret == SSL_ERROR_SSL
-			? ERR_reason_error_string(ERR_peek_error())
-			: "the connection was cut during the handshake");
-		ws_fail(w, K8S_ERR_TLS, what);
-		return;
-	}
-	w->want_write = 0;
-	w->state = WS_ANSWER;
-	ws_flush(w);
-}
-
-/* Whether the connection that was begun is there; else the next address. */
-static void
-ws_connected(struct ws *w)
-{
-	socklen_t len = sizeof(int);
-	int error = 0, on = 1;
-
-	if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &error, &len) == -1)
-		error = errno;
-	if (error != 0) {
-		errno = error;
-		if (ws_connect_next(w) == -1)
-			ws_fail(w, K8S_ERR_CONNECT, strerror(error));
-		return;
-	}
-	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	if (w->ssl != NULL && SSL_set_fd(w->ssl, w->fd) != 1) {
-		ws_fail(w, K8S_ERR_TLS, "SSL_set_fd");
-		return;
-	}
-	w->state = WS_SECURING;
-	ws_secure(w);
-}
-
-static void
-ws_event(void *arg, uint32_t events)
+ws_connected(void *arg)
 {
 	struct ws *w = arg;
 
-	if (w->state == WS_CONNECTING)
-		ws_connected(w);
-	else if (w->state == WS_SECURING)
-		ws_secure(w);
-	if (w->state == WS_ANSWER || w->state == WS_REFUSAL ||
-	    w->state == WS_OPEN) {
-		if ((events & ~(uint32_t)EPOLLOUT) != 0 || w->unread)
-			ws_receive(w);
-		if (w->state != WS_CLOSED && (events & EPOLLOUT) != 0)
-			ws_flush(w);
-		if (w->state == WS_OPEN && w->want_write &&
-		    w->message_len == 0) {
-			w->want_write = 0;
-			w->h->writable(w->arg);
-		}
+	w->state = WS_ANSWER;
+	ws_flush(w);
+	ws_update_watch(w);
+}
+
+static void
+ws_failed(void *arg, const struct k8s_err *why)
+{
+	ws_fail(arg, why->code, why->msg);
+}
+
+/* After anything that may have sent what was stuck. */
+static void
+ws_settle(struct ws *w)
+{
+	if (w->sent_due && ws_can_send(w)) {
+		w->sent_due = 0;
+		w->h->sent(w->arg);
 	}
 	ws_update_watch(w);
 }
 
-/* Begins a connection to the next address. -1: there is none left. */
-static int
-ws_connect_next(struct ws *w)
+static void
+ws_ready(void *arg, int in, int out)
 {
-	struct addrinfo *a;
-	int on = 1, idle = 60, interval = 15, count = 4;
+	struct ws *w = arg;
 
-	loop_del(w->io);
-	w->io = NULL;
-	if (w->fd != -1)
-		(void)close(w->fd);
-	w->fd = -1;
-	for (a = w->next; a != NULL; a = a->ai_next) {
-		w->fd = socket(a->ai_family,
-		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		if (w->fd == -1)
-			continue;
-		if (connect(w->fd, a->ai_addr, a->ai_addrlen) == 0 ||
-		    errno == EINPROGRESS)
-			break;
-		(void)close(w->fd);
-		w->fd = -1;
-	}
-	if (a == NULL)
-		return -1;
-	w->next = a->ai_next;
-	/* The kernel finds a dead peer while we don't read. */
-	(void)setsockopt(w->fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPINTVL, &interval,
-	    sizeof(interval));
-	(void)setsockopt(w->fd, IPPROTO_TCP, TCP_KEEPCNT, &count,
-	    sizeof(count));
-	w->state = WS_CONNECTING;
-	w->io = loop_add(w->client->loop, w->fd, EPOLLOUT, ws_event, w, NULL);
-	return w->io == NULL ? -1 : 0;
+	if (in)
+		ws_receive(w);
+	if (w->state != WS_CLOSED && out)
+		ws_flush(w);
+	ws_settle(w);
 }
+
+static const struct stream_handler ws_stream_handler = {
+    .connected = ws_connected,
+    .failed = ws_failed,
+    .ready = ws_ready,
+};
 
 /*
  * Time.
@@ -556,22 +437,13 @@ ws_connect_next(struct ws *w)
  * in order: one that is blocked, writing our stdin to a command that does not
  * read, answers no ping, and that may last for hours. So a pong is due only
  * if there is no more behind the last one than any pipe or terminal takes in;
- * otherwise the kernel's word counts: segments that nobody acknowledges. (The
- * time of the last ACK alone says little: a closed window is probed ever more
- * rarely, down to once in two minutes.)
+ * otherwise the kernel's word counts.
  */
 static int
 ws_is_dead(const struct ws *w)
 {
-	struct tcp_info ti;
-	socklen_t len = sizeof(ti);
-
-	if (w->sent - w->sent_at_pong <= WS_SWALLOWED)
-		return 1;
-	if (getsockopt(w->fd, IPPROTO_TCP, TCP_INFO, &ti, &len) == -1)
-		return 1;
-	return ti.tcpi_last_ack_recv > 2 * WS_PING_INTERVAL_MS &&
-	    (ti.tcpi_retransmits > 0 || ti.tcpi_probes > 1);
+	return w->sent - w->sent_at_pong <= WS_SWALLOWED ||
+	    stream_is_unheard(w->stream, 2 * WS_PING_INTERVAL_MS);
 }
 
 static void
@@ -612,49 +484,18 @@ ws_time(void *arg, uint32_t events)
 			ws_control(w, WSFRAME_PING, NULL, 0);
 	}
 	ws_set_timer(w, w->last_word ? WS_LAST_WORD_MS : WS_PING_INTERVAL_MS);
-	ws_update_watch(w);
+	ws_settle(w);
 }
 
 /*
  * The interface.
  */
 
-/* Splits scheme://host[:port][/prefix], which kubeconfig_load() checked. */
-static int
-ws_split_server(struct ws_client *c, int *use_tls, struct k8s_err *err)
-{
-	const char *p = c->kc->server, *slash, *host, *end, *port;
-
-	*use_tls = strncmp(p, "https://", 8) == 0;
-	p += *use_tls ? 8 : 7;
-	slash = p + strcspn(p, "/");
-	host = *p == '[' ? p + 1 : p;
-	end = host + strcspn(host, *p == '[' ? "]" : ":/");
-	port = *p == '[' ? end + 1 : end;
-	if (end > slash || (*p == '[' && *end != ']') || port > slash ||
-	    (port < slash && *port != ':') ||
-	    (size_t)(slash - port) > sizeof(c->port))
-		return k8s_err_set(err, K8S_ERR_CONFIG,
-		    "%s: server %s is not a URL", c->kc->origin, c->kc->server);
-	(void)snprintf(c->port, sizeof(c->port), "%.*s",
-	    port < slash ? (int)(slash - port - 1) : 0, port + 1);
-	if (c->port[0] == '\0')
-		(void)snprintf(c->port, sizeof(c->port), "%s",
-		    *use_tls ? "443" : "80");
-	c->host = strndup(host, (size_t)(end - host));
-	c->target = strndup(p, (size_t)(slash - p));
-	c->prefix = strdup(slash);
-	if (c->host == NULL || c->target == NULL || c->prefix == NULL)
-		return k8s_err_errno(err, "out of memory");
-	return 0;
-}
-
 struct ws_client *
 ws_client_new(struct loop *loop, const struct kubeconfig *kc,
     const struct cred *cred, struct k8s_err *err)
 {
 	struct ws_client *c;
-	int use_tls;
 
 	if ((c = calloc(1, sizeof(*c))) == NULL) {
 		k8s_err_errno(err, "out of memory");
@@ -663,9 +504,13 @@ ws_client_new(struct loop *loop, const struct kubeconfig *kc,
 	c->loop = loop;
 	c->kc = kc;
 	c->cred = cred;
-	if (ws_split_server(c, &use_tls, err) == -1 ||
-	    (use_tls &&
-		(c->tls = tls_client_ctx(kc, cred, c->host, err)) == NULL)) {
+	if (url_split(&c->url, kc->server, err) == -1) {
+		k8s_err_prefix(err, "%s", kc->origin);
+		ws_client_free(c);
+		return NULL;
+	}
+	if (c->url.tls &&
+	    (c->tls = tls_client_ctx(kc, cred, c->url.host, err)) == NULL) {
 		ws_client_free(c);
 		return NULL;
 	}
@@ -678,9 +523,7 @@ ws_client_free(struct ws_client *c)
 	if (c == NULL)
 		return;
 	SSL_CTX_free(c->tls);
-	free(c->host);
-	free(c->target);
-	free(c->prefix);
+	url_clear(&c->url);
 	free(c);
 }
 
@@ -694,41 +537,29 @@ ws_client_freep(struct ws_client **c)
 static int
 ws_start(struct ws *w, const char *path, struct k8s_err *err)
 {
-	const struct addrinfo hints = {.ai_socktype = SOCK_STREAM,
-	    .ai_flags = AI_NUMERICSERV};
 	struct ws_client *c = w->client;
-	int ret;
 
 	if ((w->in = buf_new(WSHTTP_BODY_MAX)) == NULL ||
 	    (w->out = buf_new(WS_PATH_MAX + CRED_TOKEN_MAX + 1024)) == NULL ||
-	    asprintf(&w->path, "%s%s", c->prefix, path) == -1) {
+	    asprintf(&w->path, "%s%s", c->url.path, path) == -1) {
 		w->path = NULL;
 		return k8s_err_errno(err, "out of memory");
 	}
 	if (wshttp_key(w->key, err) == -1 ||
-	    wshttp_request(w->out, c->target, w->path, w->protocols,
+	    wshttp_request(w->out, c->url.authority, w->path, w->protocols,
 		c->cred->token, w->key, err) == -1)
 		return -1;
-	if (c->tls != NULL && (w->ssl = tls_client_new(c->tls)) == NULL)
-		return k8s_err_set(err, K8S_ERR_SYSTEM, "out of memory");
 	if ((w->timerfd = timerfd_create(CLOCK_MONOTONIC,
 		 TFD_CLOEXEC | TFD_NONBLOCK)) == -1)
 		return k8s_err_errno(err, "timerfd");
 	if ((w->timer = loop_add(c->loop, w->timerfd, EPOLLIN, ws_time, w,
 		 err)) == NULL)
 		return -1;
-	if ((ret = getaddrinfo(c->host, c->port, &hints, &w->addresses)) != 0)
-		return k8s_err_set(err, K8S_ERR_CONNECT,
-		    "%s: the host name can't be resolved (%s): check server "
-		    "in %s",
-		    c->kc->server, gai_strerror(ret), c->kc->origin);
-	w->next = w->addresses;
-	if (ws_connect_next(w) == -1) {
-		k8s_err_errno(err, "%s", c->kc->server);
-		if (err != NULL)
-			err->code = K8S_ERR_CONNECT;
-		return -1;
-	}
+	w->stream = stream_open(c->loop, c->url.host, c->url.port, c->tls,
+	    &ws_stream_handler, w, err);
+	if (w->stream == NULL)
+		return k8s_err_prefix(err, "%s (server in %s)", c->kc->server,
+		    c->kc->origin);
 	ws_set_timer(w, WS_OPEN_TIMEOUT_MS);
 	return 0;
 }
@@ -747,7 +578,7 @@ ws_open(struct ws_client *c, const char *path, const char *protocols,
 	w->protocols = protocols;
 	w->h = h;
 	w->arg = arg;
-	w->fd = w->timerfd = -1;
+	w->timerfd = -1;
 	w->reading = 1;
 	if (ws_start(w, path, err) == -1) {
 		ws_free(w);
@@ -756,13 +587,10 @@ ws_open(struct ws_client *c, const char *path, const char *protocols,
 	return w;
 }
 
-void
-ws_want_write(struct ws *w)
+int
+ws_can_send(const struct ws *w)
 {
-	if (w->state != WS_OPEN)
-		return;
-	w->want_write = 1;
-	ws_update_watch(w);
+	return w->state == WS_OPEN && w->message_len == 0;
 }
 
 void
@@ -771,17 +599,14 @@ ws_send(struct ws *w, unsigned char *p, size_t len)
 	unsigned char *f;
 	uint32_t mask;
 
-	if (w->state != WS_OPEN)
+	if (!ws_can_send(w) || ws_mask(w, &mask) == -1)
 		return;
-	if (getrandom(&mask, sizeof(mask), 0) != (ssize_t)sizeof(mask)) {
-		ws_fail(w, K8S_ERR_SYSTEM, "no random numbers");
-		return;
-	}
 	f = wsframe_make(WSFRAME_BINARY, p, len, mask);
 	w->message = f;
 	w->message_len = (size_t)(p + len - f);
 	w->sent += len;
 	ws_flush(w);
+	w->sent_due = w->message_len > 0;
 	ws_update_watch(w);
 }
 

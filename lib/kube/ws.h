@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * WebSockets (RFC 6455) to the API server, on OpenSSL and the event loop.
- * ARCHITECTURE.md says why not on a library for WebSockets.
+ * WebSockets (RFC 6455) to the API server: the handshake, messages, pings and
+ * the end, on a stream (stream.h). ARCHITECTURE.md says why not on a library
+ * for WebSockets.
  */
 #ifndef K8SHELL_WS_H
 #define K8SHELL_WS_H
@@ -40,8 +41,10 @@ struct ws_handler {
 	 * message. A message may come in any number of pieces.
 	 */
 	void (*data)(void *arg, const unsigned char *p, size_t len, int first);
-	/* After ws_want_write(): one ws_send() is possible now. */
-	void (*writable)(void *arg);
+	/*
+	 * A message that ws_send() could not send at once is on its way now.
+	 */
+	void (*sent)(void *arg);
 	/*
 	 * The end, exactly once, from the loop; ws is gone afterwards.
 	 * close_code: the peer's (RFC 6455 section 7.4), 1005 without one,
@@ -70,13 +73,13 @@ void ws_client_freep(struct ws_client **c);
 struct ws *ws_open(struct ws_client *c, const char *path, const char *protocols,
     const struct ws_handler *h, void *arg, struct k8s_err *err);
 
-/* Asks for writable(). */
-void ws_want_write(struct ws *w);
+/* Whether a message can be sent: it is open, the last one is on its way. */
+int ws_can_send(const struct ws *w);
 
 /*
- * Sends one whole binary message; only from within writable(), once. Until
- * the next writable() the message and the WS_HEADROOM bytes before p belong to
- * ws, which masks them in place.
+ * Sends one whole binary message; only when ws_can_send(). The message and
+ * the WS_HEADROOM bytes before p belong to ws, which masks them in place,
+ * until ws_can_send() again: mostly at once, else sent() follows.
  */
 void ws_send(struct ws *w, unsigned char *p, size_t len);
 

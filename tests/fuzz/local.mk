@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
-FUZZERS = channel config cred kubeconfig pod pp prelude status ws
+FUZZERS = channel config control cred json kubeconfig pod pp prelude sshdlog \
+	status ws
 check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
+	tests/fuzz/fuzz_control \
 	tests/fuzz/fuzz_cred \
+	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_kubeconfig \
 	tests/fuzz/fuzz_pod \
 	tests/fuzz/fuzz_pp \
 	tests/fuzz/fuzz_prelude \
+	tests/fuzz/fuzz_sshdlog \
 	tests/fuzz/fuzz_status \
 	tests/fuzz/fuzz_ws
 dist_check_SCRIPTS += tests/fuzz/replay.sh
@@ -35,10 +39,18 @@ tests_fuzz_fuzz_config_SOURCES = tests/fuzz/fuzz_config.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_config_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_config_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_config_LDADD = $(FUZZ_CORE)
+tests_fuzz_fuzz_control_SOURCES = tests/fuzz/fuzz_control.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_control_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_control_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_control_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_cred_SOURCES = tests/fuzz/fuzz_cred.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_cred_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_cred_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_cred_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_json_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_json_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_kubeconfig_SOURCES = tests/fuzz/fuzz_kubeconfig.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_kubeconfig_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_kubeconfig_LDFLAGS = $(FUZZ_LINK)
@@ -56,6 +68,10 @@ tests_fuzz_fuzz_prelude_SOURCES = tests/fuzz/fuzz_prelude.c $(FUZZ_MAIN) \
 tests_fuzz_fuzz_prelude_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_prelude_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_prelude_LDADD = $(FUZZ_CORE)
+tests_fuzz_fuzz_sshdlog_SOURCES = tests/fuzz/fuzz_sshdlog.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_sshdlog_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_sshdlog_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_sshdlog_LDADD = proxyprotocol/libproxyprotocol.a $(FUZZ_CORE)
 tests_fuzz_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_status_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_status_LDFLAGS = $(FUZZ_LINK)

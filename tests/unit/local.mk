@@ -1,22 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += tests/data/transcripts \
 	tests/unit/envprobe.c tests/unit/envprobe.h \
-	tests/unit/exchange.h tests/unit/httpd.h \
+	tests/unit/exchange.h tests/unit/httpd.h tests/unit/jsoncheck.h \
 	tests/unit/kubeconfig_text.h tests/unit/shells.h \
-	tests/unit/tmpdir.h tests/unit/unit.h
+	tests/unit/syslogd.h tests/unit/tmpdir.h tests/unit/unit.h
 
 if HAVE_CMOCKA
 UNIT_TESTS = \
 	tests/unit/test_api \
+	tests/unit/test_audit \
 	tests/unit/test_b64 \
 	tests/unit/test_buf \
 	tests/unit/test_channel \
 	tests/unit/test_clientenv \
 	tests/unit/test_config \
 	tests/unit/test_crc32c \
+	tests/unit/test_control \
 	tests/unit/test_cred \
 	tests/unit/test_err \
 	tests/unit/test_exec \
+	tests/unit/test_json \
+	tests/unit/test_frames \
 	tests/unit/test_kubeconfig \
 	tests/unit/test_kubeconfig_load \
 	tests/unit/test_limits \
@@ -32,8 +36,11 @@ UNIT_TESTS = \
 	tests/unit/test_proc \
 	tests/unit/test_siphash \
 	tests/unit/test_sources \
+	tests/unit/test_sshdlog \
 	tests/unit/test_status \
 	tests/unit/test_tls \
+	tests/unit/test_url \
+	tests/unit/test_ws \
 	tests/unit/test_wsframe \
 	tests/unit/test_wshttp
 check_PROGRAMS += $(UNIT_TESTS)
@@ -41,12 +48,18 @@ TESTS += $(UNIT_TESTS)
 
 UNIT_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS) $(INIH_CFLAGS) $(CMOCKA_CFLAGS)
 UNIT_CORE = lib/core/libcore.a $(INIH_LIBS) $(CMOCKA_LIBS)
+# log.c once more, with a socket in the test's folder.
+UNIT_LOG_CPPFLAGS = $(AM_CPPFLAGS) -DLOG_PATH='"dev-log"'
 UNIT_KUBE = lib/kube/libkube.a lib/core/libcore.a $(KUBE_LIBS) $(INIH_LIBS) \
 	$(CMOCKA_LIBS)
 UNIT_PP = proxyprotocol/libproxyprotocol.a $(UNIT_CORE)
 
 tests_unit_test_api_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_api_LDADD = $(UNIT_KUBE)
+tests_unit_test_audit_SOURCES = tests/unit/test_audit.c lib/core/log.c
+tests_unit_test_audit_CPPFLAGS = $(UNIT_LOG_CPPFLAGS)
+tests_unit_test_audit_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_audit_LDADD = $(UNIT_CORE)
 tests_unit_test_b64_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_b64_LDADD = $(UNIT_KUBE)
 tests_unit_test_buf_CFLAGS = $(UNIT_CFLAGS)
@@ -68,18 +81,29 @@ tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_CORE)
 tests_unit_test_crc32c_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_crc32c_LDADD = $(UNIT_PP)
+tests_unit_test_control_SOURCES = tests/unit/test_control.c lib/core/control.c
+tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) -DCONTROL_PATH='"control"'
+tests_unit_test_control_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_control_LDADD = $(UNIT_CORE) -lpthread
 tests_unit_test_cred_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_cred_LDADD = $(UNIT_KUBE)
 tests_unit_test_err_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_err_LDADD = $(UNIT_CORE)
 tests_unit_test_exec_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_exec_LDADD = $(UNIT_KUBE)
+tests_unit_test_json_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_json_LDADD = $(UNIT_CORE)
+tests_unit_test_frames_SOURCES = tests/unit/test_frames.c helpers/frames.c
+tests_unit_test_frames_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_frames_LDADD = $(UNIT_CORE)
 tests_unit_test_kubeconfig_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_kubeconfig_LDADD = $(UNIT_KUBE)
 tests_unit_test_kubeconfig_load_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_kubeconfig_load_LDADD = $(UNIT_KUBE)
 tests_unit_test_limits_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_limits_LDADD = $(UNIT_PP)
+tests_unit_test_log_SOURCES = tests/unit/test_log.c lib/core/log.c
+tests_unit_test_log_CPPFLAGS = $(UNIT_LOG_CPPFLAGS)
 tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_CORE)
 tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
@@ -110,8 +134,14 @@ tests_unit_test_siphash_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_siphash_LDADD = $(UNIT_PP)
 tests_unit_test_sources_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sources_LDADD = $(UNIT_PP)
+tests_unit_test_sshdlog_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sshdlog_LDADD = proxyprotocol/libproxyprotocol.a $(UNIT_CORE)
 tests_unit_test_status_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_status_LDADD = $(UNIT_KUBE)
+tests_unit_test_url_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_url_LDADD = $(UNIT_KUBE)
+tests_unit_test_ws_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_ws_LDADD = $(UNIT_KUBE)
 tests_unit_test_wsframe_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_wsframe_LDADD = $(UNIT_KUBE)
 tests_unit_test_wshttp_CFLAGS = $(UNIT_CFLAGS)

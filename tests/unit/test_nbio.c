@@ -299,6 +299,39 @@ refuses_what_is_not_open(void **state)
 	nbio_close(&io);
 }
 
+/*
+ * What its holder could not read or write: opening it anew with the rights of
+ * a setgid program must not give him more.
+ */
+static void
+gives_no_more_than_there_was(void **state)
+{
+	char *dir = tmpdir_new(), path[256];
+	struct k8s_err err;
+	struct nbio io;
+	int p[2], fd, i;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/fifo", dir);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	for (i = 0; i < 4; i++) {
+		fd = open(i < 2 ? path : "/dev/null", O_PATH | O_CLOEXEC);
+		assert_true(fd >= 0);
+		assert_int_equal(nbio_open(&io, fd, i % 2, &err), -1);
+		unit_check_err(&err, K8S_ERR_INVALID, "is not open for");
+		assert_int_equal(io.fd, -1);
+		close(fd);
+	}
+	assert_int_equal(pipe(p), 0);
+	assert_int_equal(nbio_open(&io, p[0], 1, &err), -1);
+	unit_check_err(&err, K8S_ERR_INVALID, "is not open for writing");
+	assert_int_equal(nbio_open(&io, p[1], 0, &err), -1);
+	unit_check_err(&err, K8S_ERR_INVALID, "is not open for reading");
+	close(p[0]);
+	close(p[1]);
+	tmpdir_free(dir);
+}
+
 int
 main(void)
 {
@@ -312,6 +345,7 @@ main(void)
 	    cmocka_unit_test(a_gone_reader_is_an_error),
 	    cmocka_unit_test(falls_back_to_the_shared_one),
 	    cmocka_unit_test(refuses_what_is_not_open),
+	    cmocka_unit_test(gives_no_more_than_there_was),
 	};
 
 	/* Nothing here may block. */

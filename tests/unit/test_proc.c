@@ -352,6 +352,40 @@ dies_with_its_parent(void **state)
 	close(p[0]);
 }
 
+/*
+ * What a setgid helper runs has the helper's group as its only one: with the
+ * user's as the real one a shell would go back to that, and its user could
+ * trace it and read what it holds.
+ */
+static void
+has_the_group_of_a_setgid_helper(void **state)
+{
+	struct buf *out = buf_new(256);
+	struct k8s_err err = K8S_ERR_INIT;
+	int status = -1;
+	pid_t pid;
+
+	(void)state;
+	if (geteuid() != 0) {
+		buf_free(out);
+		skip();
+	}
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (setresgid(4001, 4002, 4002) == -1 ||
+		    run_sh("while read -r k v; do "
+			   "[ $k != Gid: ] || echo $v; done </proc/$$/status",
+			10000, 256, out, NULL, &status, &err) == -1)
+			_exit(2);
+		_exit(strcmp(buf_string(out), "4002 4002 4002 4002\n") != 0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 0);
+	buf_free(out);
+}
+
 int
 main(void)
 {
@@ -368,6 +402,7 @@ main(void)
 	    cmocka_unit_test(opens_closed_standard_fds),
 	    cmocka_unit_test(runs_without_standard_fds),
 	    cmocka_unit_test(dies_with_its_parent),
+	    cmocka_unit_test(has_the_group_of_a_setgid_helper),
 	};
 
 	/* Should all else fail, and for reads that would wait for ever. */

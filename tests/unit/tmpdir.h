@@ -54,4 +54,20 @@ tmpdir_write(const char *dir, const char *name, const char *text, size_t len,
 	return path;
 }
 
+/* For a whole group: it runs in a folder of its own. */
+static inline int
+tmpdir_enter(void **state)
+{
+	*state = tmpdir_new();
+	return chdir(*state);
+}
+
+static inline int
+tmpdir_leave(void **state)
+{
+	assert_int_equal(chdir("/"), 0);
+	tmpdir_free(*state);
+	return 0;
+}
+
 #endif
