@@ -250,16 +250,19 @@ second_conf() {
 }
 
 second_start() {
-	local fifo=$state/bastion/second
+	local fifo=$state/bastion/second fd
 	rm -f "$fifo"
 	mkfifo "$fifo"
+	# Both ends: whoever should open the other may never come to it.
+	exec {fd}<>"$fifo"
 	nsenter -t "$K8SHELL_BASTION_PID" -m -p \
 	    perl "$state/bastion/input/notified" "$fifo" 10 \
 	    /usr/libexec/k8shell/k8shell-proxyd -D \
-	    -f /etc/k8shell/second.conf >"$tmp/second.log" 2>&1 &
+	    -f /etc/k8shell/second.conf >"$tmp/second.log" 2>&1 {fd}>&- &
 	second_job=$!
 	second=
-	read -r second <"$fifo" || cat "$tmp/second.log"
+	read -r -t 12 -u "$fd" second || cat "$tmp/second.log"
+	exec {fd}>&-
 	[ -n "$second" ]
 }
 

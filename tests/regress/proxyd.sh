@@ -97,8 +97,9 @@ untrusted() {
 		2>&1)"
 }
 
-# counting_listener: on the bastion, at a TCP port and a Unix socket; writes
-# a line for each connection. Sets $bait, the port; ends with the script.
+# counting_listener: on the bastion, at a TCP port and a Unix socket (not in
+# /tmp, of which each connection has its own); writes a line for each who
+# connects. Sets $bait, the port; the box ends it.
 counting_listener() {
 	: >"$state/bastion/caught"
 	rm -f "$tmp/bait"
@@ -107,9 +108,9 @@ counting_listener() {
 	    -MIO::Socket::INET -MIO::Socket::UNIX -MIO::Select -e '
 		my $tcp = IO::Socket::INET->new(LocalAddr => "127.0.0.1",
 		    Listen => 9) or die;
-		my $unix = IO::Socket::UNIX->new(Local => "/tmp/bait",
+		my $unix = IO::Socket::UNIX->new(Local => "/run/bait",
 		    Listen => 9) or die;
-		chmod 0777, "/tmp/bait";
+		chmod 0777, "/run/bait";
 		$| = 1;
 		print $tcp->sockport, "\n";
 		my $select = IO::Select->new($tcp, $unix);
@@ -148,7 +149,7 @@ forwards() {
 		t "$(name "-W $to: status")" [ "$status" != 0 ]
 	done
 	timeout 60 ssh -F "$K8SHELL_SSH_CONFIG" -fNM -S "$tmp/master" \
-	    -L "$tmp/local:/tmp/bait" -L "$tmp/tcp:127.0.0.1:$bait" \
+	    -L "$tmp/local:/run/bait" -L "$tmp/tcp:127.0.0.1:$bait" \
 	    -o StreamLocalBindUnlink=yes -E "$tmp/forward.err" ws </dev/null
 	connect_unix "$tmp/local"
 	t "$(name "-L to a Unix socket: open failed")" \
@@ -185,8 +186,8 @@ refused() {
 	done
 	[ -c /dev/net/tun ] || return
 	# The client's own end is made in a network namespace.
-	like "$(name "ws: tun")" '*open failed*' \
-	    "$(unshare --net timeout 10 ssh -F "$K8SHELL_SSH_CONFIG" -w any:any \
+	like "$(name "ws: tun")" '*Server has rejected tunnel*open failed*' \
+	    "$(unshare --net timeout 10 ssh -v -F "$K8SHELL_SSH_CONFIG" -w any \
 		-o ProxyCommand="nsenter -t $$ -n tests/proxied %h %p" \
 		-o ExitOnForwardFailure=yes ws true </dev/null 2>&1)"
 }
