@@ -172,6 +172,21 @@ record_reason(struct record *r, const char *reason, const char *detail)
 		(void)snprintf(r->detail, sizeof(r->detail), "%s", detail);
 }
 
+/*
+ * Who it is that tries. An ending only says it again, and, where sshd's child
+ * has it logged, escaped once more (sshdlog.h).
+ */
+static void
+record_name(struct record *r)
+{
+	const struct sshdlog *l = &r->line;
+	int again = l->kind >= SSHDLOG_TIMEOUT;
+
+	if (!r->authenticated && l->user[0] != '\0' &&
+	    (!again || r->user[0] == '\0'))
+		(void)snprintf(r->user, sizeof(r->user), "%s", l->user);
+}
+
 /* A line about the end of the connection. */
 static void
 record_ending(struct record *r, const char *reason)
@@ -210,8 +225,7 @@ record_sshd_line(struct record *r, pid_t pid, uid_t uid, const char *line,
 			    r->origin.id, left_out);
 		log_line_as("sshd", pid, LOGL_INFO, line, len);
 	}
-	if (!r->authenticated && l->user[0] != '\0')
-		(void)snprintf(r->user, sizeof(r->user), "%s", l->user);
+	record_name(r);
 	switch (l->kind) {
 	case SSHDLOG_ACCEPTED:
 		record_accepted(r);
