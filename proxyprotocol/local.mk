@@ -8,6 +8,7 @@ proxyprotocol_libproxyprotocol_a_SOURCES = \
 	proxyprotocol/policy.c proxyprotocol/policy.h \
 	proxyprotocol/pp.c proxyprotocol/pp.h \
 	proxyprotocol/privileges.c proxyprotocol/privileges.h \
+	proxyprotocol/record.c proxyprotocol/record.h \
 	proxyprotocol/sdnotify.c proxyprotocol/sdnotify.h \
 	proxyprotocol/settings.c proxyprotocol/settings.h \
 	proxyprotocol/siphash.c proxyprotocol/siphash.h \
@@ -29,7 +30,6 @@ proxyprotocol_k8shell_proxyd_SOURCES = \
 	proxyprotocol/front.c proxyprotocol/front.h \
 	proxyprotocol/listen.c proxyprotocol/listen.h \
 	proxyprotocol/main.c \
-	proxyprotocol/record.c proxyprotocol/record.h \
 	proxyprotocol/sshd.c proxyprotocol/sshd.h \
 	proxyprotocol/supervise.c proxyprotocol/supervise.h
 proxyprotocol_k8shell_proxyd_CPPFLAGS = $(PROXYD_CPPFLAGS)

@@ -33,6 +33,9 @@
 
 #define X32_SYSCALL_BIT 0x40000000
 
+/* The bits of socket(2)'s type that are one; others are flags. */
+#define NOTIFY_SOCK_TYPE 0xf
+
 /* Longest /proc/PID/status, fdinfo; they are a page at most, and we stop. */
 #define NOTIFY_PROC_MAX 4096
 
@@ -88,12 +91,21 @@ notify_install(int addresses, struct k8s_err *err)
 	    /* What connects without connect(2). */
 	    UNLESS(SYS_io_uring_setup, 1),
 	    REFUSE(ENOSYS),
-	    /* SCTP connects by sendmsg(2) and by a socket option. */
-	    UNLESS(SYS_socket, 4),
+	    /*
+	     * SCTP connects by sendmsg(2) and by a socket option. It is also
+	     * what SOCK_SEQPACKET means where no protocol is named.
+	     */
+	    UNLESS(SYS_socket, 10),
 	    LOAD_ARG(2),
 	    UNLESS(IPPROTO_SCTP, 1),
 	    REFUSE(EPROTONOSUPPORT),
+	    LOAD_ARG(0),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 3, 0),
+	    LOAD_ARG(1),
+	    BPF_STMT(BPF_ALU | BPF_AND | BPF_K, NOTIFY_SOCK_TYPE),
+	    BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SOCK_SEQPACKET, 1, 0),
 	    RETURN(SECCOMP_RET_ALLOW),
+	    REFUSE(EPROTONOSUPPORT),
 	    NO_FASTOPEN(SYS_sendto, 3),
 	    NO_FASTOPEN(SYS_sendmsg, 2),
 	    NO_FASTOPEN(SYS_sendmmsg, 3),
@@ -386,9 +398,8 @@ notify_give_address(struct notify *n, const struct net_addr *a)
 		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);
 	else if (room < 0)
 		notify_fail(n, EINVAL);
-	else if ((room > 0 &&
-		     notify_write(n, address, &a->sa,
-			 (uint32_t)room < len ? (uint32_t)room : len) == -1) ||
+	else if (notify_write(n, address, &a->sa,
+		     (uint32_t)room < len ? (uint32_t)room : len) == -1 ||
 	    notify_write(n, addrlen, &len, sizeof(len)) == -1)
 		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);
 	else

@@ -127,8 +127,8 @@ void mux_free(struct mux *m);
 /*
  * The next len bytes from the peer. -1: the stream is over, and err says why:
  * K8S_ERR_INVALID where the peer broke the protocol (an ERROR to it is queued),
- * K8S_ERR_DISCONNECT with its text where it sent an ERROR, K8S_ERR_LIMIT where it
- * makes us say more than MUX_OUT_MAX without reading it.
+ * K8S_ERR_DISCONNECT with its text where it sent an ERROR, K8S_ERR_LIMIT where
+ * it makes us say more than MUX_OUT_MAX without reading it.
  */
 int mux_feed(struct mux *m, const unsigned char *p, size_t len,
     struct k8s_err *err);

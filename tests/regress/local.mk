@@ -4,7 +4,7 @@
 # program, and writes its complaints to the user's stderr.
 REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 	tests/regress/bad-input.sh tests/regress/proxyd.sh \
-	tests/regress/proxyd-front.sh
+	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif

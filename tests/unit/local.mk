@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += tests/data/transcripts \
-	tests/unit/envprobe.c tests/unit/envprobe.h \
+	tests/unit/child.h tests/unit/envprobe.c tests/unit/envprobe.h \
 	tests/unit/exchange.h tests/unit/httpd.h tests/unit/jsoncheck.h \
-	tests/unit/kubeconfig_text.h tests/unit/shells.h \
-	tests/unit/syslogd.h tests/unit/tmpdir.h tests/unit/unit.h
+	tests/unit/kubeconfig_text.h tests/unit/settings_text.h \
+	tests/unit/shells.h tests/unit/syslogd.h tests/unit/tmpdir.h \
+	tests/unit/unit.h
 
 if HAVE_CMOCKA
 UNIT_TESTS = \
@@ -28,13 +29,20 @@ UNIT_TESTS = \
 	tests/unit/test_loop \
 	tests/unit/test_nbio \
 	tests/unit/test_net \
+	tests/unit/test_notify \
 	tests/unit/test_pod \
+	tests/unit/test_policy \
 	tests/unit/test_pp \
 	tests/unit/test_prelude \
 	tests/unit/test_prelude_scan \
 	tests/unit/test_prelude_stdin \
+	tests/unit/test_privileges \
 	tests/unit/test_proc \
+	tests/unit/test_record \
+	tests/unit/test_sdnotify \
+	tests/unit/test_settings \
 	tests/unit/test_siphash \
+	tests/unit/test_slots \
 	tests/unit/test_sources \
 	tests/unit/test_sshdlog \
 	tests/unit/test_status \
@@ -112,8 +120,12 @@ tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_net_LDADD = $(UNIT_CORE)
+tests_unit_test_notify_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_notify_LDADD = $(UNIT_PP)
 tests_unit_test_pod_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pod_LDADD = $(UNIT_KUBE)
+tests_unit_test_policy_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_policy_LDADD = $(UNIT_PP)
 tests_unit_test_pp_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pp_LDADD = $(UNIT_PP)
 tests_unit_test_prelude_SOURCES = tests/unit/test_prelude.c \
@@ -128,10 +140,22 @@ tests_unit_test_prelude_stdin_SOURCES = tests/unit/test_prelude_stdin.c \
 	helpers/prelude.c
 tests_unit_test_prelude_stdin_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_prelude_stdin_LDADD = $(UNIT_CORE) -lutil
+tests_unit_test_privileges_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_privileges_LDADD = $(UNIT_PP)
 tests_unit_test_proc_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_proc_LDADD = $(UNIT_CORE)
+tests_unit_test_record_SOURCES = tests/unit/test_record.c lib/core/log.c
+tests_unit_test_record_CPPFLAGS = $(UNIT_LOG_CPPFLAGS)
+tests_unit_test_record_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_record_LDADD = $(UNIT_PP)
+tests_unit_test_sdnotify_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sdnotify_LDADD = $(UNIT_PP)
+tests_unit_test_settings_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_settings_LDADD = $(UNIT_PP)
 tests_unit_test_siphash_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_siphash_LDADD = $(UNIT_PP)
+tests_unit_test_slots_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_slots_LDADD = $(UNIT_PP)
 tests_unit_test_sources_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sources_LDADD = $(UNIT_PP)
 tests_unit_test_sshdlog_CFLAGS = $(UNIT_CFLAGS)

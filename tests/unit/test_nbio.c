@@ -51,6 +51,7 @@ check_stream(int rfd, int wfd, const int shared[2])
 {
 	struct nbio in, out;
 	char buf[8];
+	uint64_t written;
 	ssize_t n;
 
 	open_ok(&in, rfd, 0);
@@ -63,12 +64,22 @@ check_stream(int rfd, int wfd, const int shared[2])
 	assert_int_equal(nbio_write(&out, "hello", 5), 5);
 	assert_int_equal(nbio_read(&in, buf, sizeof(buf)), 5);
 	assert_memory_equal(buf, "hello", 5);
-	do
+	assert_int_equal(in.bytes, 5);
+	assert_int_equal(out.bytes, 5);
+	do {
+		written = out.bytes;
 		n = nbio_write(&out, block, sizeof(block));
-	while (n > 0);
+		assert_int_equal(out.bytes, written + (n > 0 ? (size_t)n : 0));
+	} while (n > 0);
 	check_would_block(n);
 	assert_false(is_nonblocking(shared[0]));
 	assert_false(is_nonblocking(shared[1]));
+	/* All that was written, and what can't be had does not count. */
+	while ((n = nbio_read(&in, block, sizeof(block))) > 0)
+		continue;
+	check_would_block(n);
+	assert_true(out.bytes > 5);
+	assert_int_equal(in.bytes, out.bytes);
 	nbio_close(&in);
 	nbio_close(&out);
 	assert_int_equal(in.fd, -1);
@@ -220,6 +231,7 @@ sees_the_end(void **state)
 	close(p[1]);
 	assert_int_equal(nbio_read(&in, buf, 8), 1);
 	assert_int_equal(nbio_read(&in, buf, 8), 0);
+	assert_int_equal(in.bytes, 1);
 	nbio_close(&in);
 	close(p[0]);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, s), 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/unit.h"
+#include "tests/unit/child.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -322,6 +322,32 @@ runs_without_standard_fds(void **state)
 	assert_int_equal(wait_status, 0);
 }
 
+static void
+close_others_body(void *arg)
+{
+	const int keep[] = {40, -1, 7, 2, 41, 7, 3};
+	const int *none = NULL;
+	int fd;
+
+	(void)arg;
+	for (fd = 3; fd < 64; fd++)
+		CHILD_CHECK(dup2(0, fd) == fd);
+	proc_close_others(keep, sizeof(keep) / sizeof(keep[0]));
+	for (fd = 0; fd < 1024; fd++)
+		CHILD_CHECK((fcntl(fd, F_GETFD) != -1) ==
+		    (fd <= 3 || fd == 7 || fd == 40 || fd == 41));
+	proc_close_others(none, 0);
+	for (fd = 0; fd < 1024; fd++)
+		CHILD_CHECK((fcntl(fd, F_GETFD) != -1) == (fd <= 2));
+}
+
+static void
+closes_all_but_some(void **state)
+{
+	(void)state;
+	child_run(close_others_body, NULL);
+}
+
 /* Whoever runs a plugin can be killed at any moment. */
 static void
 dies_with_its_parent(void **state)
@@ -401,6 +427,7 @@ main(void)
 	    cmocka_unit_test(does_not_wait_for_the_background),
 	    cmocka_unit_test(opens_closed_standard_fds),
 	    cmocka_unit_test(runs_without_standard_fds),
+	    cmocka_unit_test(closes_all_but_some),
 	    cmocka_unit_test(dies_with_its_parent),
 	    cmocka_unit_test(has_the_group_of_a_setgid_helper),
 	};

@@ -12,6 +12,9 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <linux/capability.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "lib/core/err.h"
 
@@ -24,6 +27,29 @@ unit_path(char *path, size_t size, const char *name)
 	(void)snprintf(path, size, "%s/%s", top != NULL ? top : ".", name);
 	return path;
 }
+
+/* Ends the test here, and says why; where nothing may be skipped, as failed. */
+static inline void
+unit_skip(const char *why)
+{
+	if (getenv("K8SHELL_MUST_RUN") != NULL)
+		fail_msg("can't be run: %s", why);
+	print_message("SKIP: %s\n", why);
+	skip();
+}
+
+/* For tests that need root with this capability, which containers may lack. */
+static inline void
+unit_need_root(int cap, const char *cap_name)
+{
+	char why[64];
+
+	(void)snprintf(why, sizeof(why), "needs root with %s", cap_name);
+	if (geteuid() != 0 || prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 1)
+		unit_skip(why);
+}
+
+#define UNIT_NEED_ROOT(cap) unit_need_root(cap, #cap)
 
 /* An error as it must be: its code, text in it, one printable line. */
 static inline void
