@@ -149,8 +149,8 @@ agent_new(struct guest *g, const struct mux_channel *session,
 	a->account = *account;
 	a->addr.sun_family = AF_UNIX;
 	a->spare = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	a->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
+	a->listener =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (a->listener == -1 || agent_bind(a) == -1 ||
 	    listen(a->listener, SOMAXCONN) == -1) {
 		k8s_err_errno(err, "a socket for the agent");

@@ -221,11 +221,10 @@ dial_new(struct guest *g, struct mux_channel *c)
 	d->resolver = -1;
 	d->next = g->dials;
 	g->dials = d;
-	d->timer =
-	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	d->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (d->timer != -1)
-		d->tick = loop_add(g->loop, d->timer, EPOLLIN, dial_tick, d,
-		    NULL);
+		d->tick =
+		    loop_add(g->loop, d->timer, EPOLLIN, dial_tick, d, NULL);
 	if (d->tick != NULL) {
 		dial_set_timer(d);
 		return d;

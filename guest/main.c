@@ -28,7 +28,7 @@
 #define GUEST_WRITES 8
 
 /* At the end, milliseconds: for the last frames; for the hung up to go. */
-#define GUEST_FLUSH_MS 1000
+#define GUEST_FLUSH_MS	1000
 #define GUEST_LINGER_MS 2000
 
 struct stdio {
@@ -38,8 +38,9 @@ struct stdio {
 	int sigfd;
 	int ended;
 	struct k8s_err why; /* with a code if it was no good end */
-	unsigned char chunk[65536];
 };
+
+static unsigned char guest_chunk[65536]; /* of stdin */
 
 /* stderr; its open file may be shared, so it is never made non-blocking. */
 static struct nbio guest_stderr = {.fd = -1, .flags = -1};
@@ -111,9 +112,9 @@ guest_in_event(void *arg, uint32_t events)
 	ssize_t n;
 
 	(void)events;
-	n = nbio_read(&s->in, s->chunk, sizeof(s->chunk));
+	n = nbio_read(&s->in, guest_chunk, sizeof(guest_chunk));
 	if (n > 0) {
-		if (mux_feed(s->g.mux, s->chunk, (size_t)n, &err) == -1)
+		if (mux_feed(s->g.mux, guest_chunk, (size_t)n, &err) == -1)
 			guest_end(s, &err);
 	} else if (n == 0 || errno != EAGAIN) {
 		guest_end(s, NULL);
@@ -238,8 +239,8 @@ guest_setup(struct stdio *s, struct k8s_err *err)
 		 guest_in_event, s, err)) == NULL ||
 	    (s->out_watch = loop_add(s->g.loop, s->out.fd, EPOLLERR,
 		 guest_out_event, s, err)) == NULL ||
-	    (s->sig_watch = loop_add(s->g.loop, s->sigfd, EPOLLIN,
-		 guest_signal, s, err)) == NULL)
+	    (s->sig_watch = loop_add(s->g.loop, s->sigfd, EPOLLIN, guest_signal,
+		 s, err)) == NULL)
 		return -1;
 	return 0;
 }

@@ -157,9 +157,9 @@ modes_char(struct termios *t, unsigned int op, uint32_t value)
 
 	for (i = 0; i < COUNT(modes_chars); i++)
 		if (modes_chars[i].op == op)
-			t->c_cc[modes_chars[i].index] =
-			    value == MODES_DISABLED ? _POSIX_VDISABLE
-						    : (cc_t)value;
+			t->c_cc[modes_chars[i].index] = value == MODES_DISABLED
+			    ? _POSIX_VDISABLE
+			    : (cc_t)value;
 }
 
 static void

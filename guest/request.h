@@ -24,7 +24,7 @@ struct request {
 	const unsigned char *modes; /* RFC 4254 section 8 */
 	size_t modes_len;
 
-	char *text;	/* all strings above, and modes */
+	char *text;	 /* all strings above, and modes */
 	char **pointers; /* argv and env */
 };
 

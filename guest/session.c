@@ -283,24 +283,23 @@ session_flows(struct session *s, struct session_fds *f, struct k8s_err *err)
 	if (s->in == NULL)
 		return -1;
 	f->ours[1] = -1;
-	s->out[0] = source_new(l, fd[1], s->c, MUX_DATA, session_out_ended, s,
-	    err);
+	s->out[0] =
+	    source_new(l, fd[1], s->c, MUX_DATA, session_out_ended, s, err);
 	if (s->out[0] == NULL)
 		return -1;
 	if (fd[2] == -1)
 		return 0;
 	f->ours[2] = -1;
-	s->out[1] = source_new(l, fd[2], s->c, MUX_STDERR, session_err_ended,
-	    s, err);
+	s->out[1] =
+	    source_new(l, fd[2], s->c, MUX_STDERR, session_err_ended, s, err);
 	return s->out[1] != NULL ? 0 : -1;
 }
 
 static int
 session_start(struct session *s, const struct request *r, struct k8s_err *err)
 {
-	struct session_fds f
-	    __attribute__((cleanup(session_fds_close))) = {{-1, -1, -1},
-		{-1, -1, -1}};
+	struct session_fds f __attribute__((
+	    cleanup(session_fds_close))) = {{-1, -1, -1}, {-1, -1, -1}};
 	struct account a;
 	struct pty pty;
 	struct spawn spawn;

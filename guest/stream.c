@@ -70,8 +70,8 @@ stream_start(struct stream *s)
 		return -1;
 	fd = s->fd;
 	s->fd = -1;
-	s->out = source_new(s->g->loop, fd, s->c, MUX_DATA, stream_out_ended,
-	    s, &err);
+	s->out = source_new(s->g->loop, fd, s->c, MUX_DATA, stream_out_ended, s,
+	    &err);
 	return s->out != NULL ? 0 : -1;
 }
 
