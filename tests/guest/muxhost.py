@@ -67,7 +67,8 @@ class Channel:
             data = data[n:]
 
     def eof(self):
-        self.guest.send(EOF, self.number)
+        if not self.got_close:
+            self.guest.send(EOF, self.number)
 
     def close(self):
         self.sent_close = True
