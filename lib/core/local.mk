@@ -15,7 +15,7 @@ lib_core_libcore_a_SOURCES = \
 	lib/core/muxframe.c lib/core/muxframe.h \
 	lib/core/muxrecv.c lib/core/muxsend.c \
 	lib/core/net.c lib/core/net.h \
-	lib/core/proc.c lib/core/proc.h
+	lib/core/proc.c lib/core/procfds.c lib/core/proc.h
 lib_core_libcore_a_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
 
 # Apart, as linking it empties a program's environment.
