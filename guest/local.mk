@@ -4,18 +4,18 @@
 # file's name ends as `uname -m` there says.
 GUEST_H = \
 	guest/account.h guest/agent.h guest/dial.h guest/flow.h guest/guest.h \
-	guest/modes.h guest/pty.h guest/request.h guest/resolve.h \
+	guest/pty.h guest/request.h guest/resolve.h \
 	guest/session.h guest/signals.h guest/spawn.h guest/stream.h
 GUEST_C = \
 	guest/account.c guest/agent.c guest/dial.c guest/flow.c guest/main.c \
-	guest/modes.c guest/pty.c guest/request.c guest/resolve.c \
+	guest/pty.c guest/request.c guest/resolve.c \
 	guest/session.c guest/signals.c guest/spawn.c guest/stream.c
 GUEST_CORE_C = \
-	lib/core/buf.c lib/core/err.c lib/core/loop.c lib/core/mux.c \
+	lib/core/buf.c lib/core/err.c lib/core/loop.c lib/core/modes.c lib/core/mux.c \
 	lib/core/muxframe.c lib/core/muxrecv.c lib/core/muxsend.c \
 	lib/core/nbio.c lib/core/procfds.c
 GUEST_CORE_H = \
-	lib/core/buf.h lib/core/err.h lib/core/loop.h lib/core/mux.h \
+	lib/core/buf.h lib/core/err.h lib/core/loop.h lib/core/modes.h lib/core/mux.h \
 	lib/core/muxframe.h lib/core/muxint.h lib/core/nbio.h lib/core/proc.h
 EXTRA_DIST += $(GUEST_C) $(GUEST_H)
 

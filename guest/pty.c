@@ -10,7 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "guest/modes.h"
+#include "lib/core/modes.h"
 
 /* As login(1) has it: the owner's, and others may write(1) by way of tty. */
 static int

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 HELPER_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DCONFIG_PATH='"$(k8shellconfdir)/k8shell.conf"' \
+	-DGUEST_DIR='"$(k8shelllibexecdir)/guest"' \
 	-DSESSION_PATH='"$(k8shelllibexecdir)/k8shell-session"' \
 	-DEXPLAIN_PATH='"$(k8shelllibexecdir)/k8shell-explain"'
 HELPER_LDADD = lib/kube/libkube.a lib/core/libcore.a \
@@ -8,7 +9,12 @@ HELPER_LDADD = lib/kube/libkube.a lib/core/libcore.a \
 
 k8shelllibexec_PROGRAMS += helpers/k8shell-session
 helpers_k8shell_session_SOURCES = \
+	helpers/agent.c helpers/agent.h \
+	helpers/carry.c helpers/carry.h \
+	helpers/client.c helpers/client.h \
 	helpers/frames.c helpers/frames.h \
+	helpers/guestlink.c helpers/guestlink.h \
+	helpers/guestsession.c helpers/guestsession.h \
 	helpers/prelude.c helpers/prelude.h \
 	helpers/relay.c helpers/relay.h \
 	helpers/session.c helpers/setup.c helpers/setup.h

@@ -15,6 +15,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "helpers/agent.h"
+#include "helpers/carry.h"
+#include "helpers/client.h"
+#include "helpers/guestsession.h"
 #include "helpers/prelude.h"
 #include "helpers/relay.h"
 #include "helpers/setup.h"
@@ -38,7 +42,8 @@ struct session {
 	char *pod;
 	const char *command; /* NULL: the login shell */
 	const char **env;
-	char **words; /* of a command without a shell */
+	const char *agent; /* socket of the user's agent, or NULL */
+	char **words;	   /* of a command without a shell */
 	int tty;
 	int control; /* socket to the connection's supervisor; -1: none */
 	long long started_ms;
@@ -127,6 +132,9 @@ session_setup(struct session *s, int argc, char **argv, struct k8s_err *err)
 		    "uid %lu has no account here", (unsigned long)getuid());
 	if ((s->user = strdup(pw->pw_name)) == NULL)
 		return k8s_err_errno(err, "out of memory");
+	s->agent = clientenv_get("SSH_AUTH_SOCK");
+	if (s->agent != NULL && !agent_is_sshds(s->agent, getuid(), pw->pw_dir))
+		s->agent = NULL;
 	if (setup_load(&s->setup, err) == -1)
 		return -1;
 	if ((s->pod = config_expand(s->setup.config->pod, s->user, err)) ==
@@ -295,22 +303,66 @@ session_free_loop(struct loop **l)
 	loop_free(*l);
 }
 
+/*
+ * By means of the guest. *plain: it can't run there, and plain mode is to be
+ * tried; the user is told, as what it can't do may be missed.
+ */
+static int
+session_with_guest(struct session *s, struct loop *loop, struct client *user,
+    struct ws_client *server, struct relay_result *result, int *plain,
+    struct k8s_err *err)
+{
+	__attribute__((cleanup(carry_clear))) struct carry carry;
+	const struct guestsession_params p = {
+	    .exec.namespace_ = s->setup.config->namespace_,
+	    .exec.pod = s->pod,
+	    .exec.container = s->setup.config->container,
+	    .env = s->env,
+	    .command = s->command,
+	    .agent = s->agent,
+	};
+
+	*plain = 0;
+	if (carry_init(&carry, GUEST_DIR, err) == -1)
+		return -1;
+	if (guestsession_run(loop, user, server, &carry, &p, result, plain,
+		err) == -1)
+		return -1;
+	if (!*plain)
+		return 0;
+	log_info("user %s: no guest in %s/%s: %s", s->user, p.exec.namespace_,
+	    p.exec.pod, result->err.msg);
+	(void)dprintf(STDERR_FILENO,
+	    "k8shell: plain mode (%s): no signals, no agent, and the command "
+	    "goes on when the connection is cut\n",
+	    result->err.msg);
+	return 0;
+}
+
 static int
 session_run(struct session *s, struct relay_result *result, struct k8s_err *err)
 {
 	__attribute__((cleanup(session_free_loop))) struct loop *loop = NULL;
-	__attribute__((cleanup(ws_client_freep))) struct ws_client *client =
+	__attribute__((cleanup(ws_client_freep))) struct ws_client *server =
 	    NULL;
+	__attribute__((cleanup(client_freep))) struct client *user = NULL;
 	__attribute__((cleanup(relay_freep))) struct relay *relay = NULL;
-	int ret;
+	int ret = 0, plain = 1;
 
 	if ((loop = loop_new(err)) == NULL ||
-	    (client = ws_client_new(loop, s->setup.kc, &s->setup.cred, err)) ==
+	    (server = ws_client_new(loop, s->setup.kc, &s->setup.cred, err)) ==
 		NULL ||
-	    (relay = relay_new(loop, s->tty, err)) == NULL)
+	    (user = client_new(loop, s->tty, err)) == NULL)
 		return -1;
-	ret = session_exec(s, relay, client, result, err);
-	relay_traffic(relay, &s->bytes_in, &s->bytes_out);
+	if (!s->setup.config->guest_off)
+		ret = session_with_guest(s, loop, user, server, result, &plain,
+		    err);
+	if (ret == 0 && plain) {
+		if ((relay = relay_new(loop, user, err)) == NULL)
+			return -1;
+		ret = session_exec(s, relay, server, result, err);
+	}
+	client_traffic(user, &s->bytes_in, &s->bytes_out);
 	return ret;
 }
 

@@ -10,6 +10,7 @@ lib_core_libcore_a_SOURCES = \
 	lib/core/json.c lib/core/json.h \
 	lib/core/log.c lib/core/log.h \
 	lib/core/loop.c lib/core/loop.h \
+	lib/core/modes.c lib/core/modes.h \
 	lib/core/nbio.c lib/core/nbio.h \
 	lib/core/mux.c lib/core/mux.h lib/core/muxint.h \
 	lib/core/muxframe.c lib/core/muxframe.h \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "guest/modes.h"
+#include "lib/core/modes.h"
 
 #include <stdint.h>
 #include <unistd.h>
@@ -195,4 +195,58 @@ modes_apply(struct termios *t, const unsigned char *p, size_t len)
 			(uint32_t)p[3] << 8 | p[4]);
 	}
 	return 0;
+}
+
+static unsigned char *
+modes_put(unsigned char *p, unsigned int op, uint32_t value)
+{
+	*p++ = (unsigned char)op;
+	*p++ = (unsigned char)(value >> 24);
+	*p++ = (unsigned char)(value >> 16);
+	*p++ = (unsigned char)(value >> 8);
+	*p++ = (unsigned char)value;
+	return p;
+}
+
+static uint32_t
+modes_baud(speed_t speed)
+{
+	size_t i;
+
+	for (i = 0; i < COUNT(modes_speeds); i++)
+		if (modes_speeds[i].speed == speed)
+			return modes_speeds[i].baud;
+	return 38400; /* what sshd takes for those it does not know */
+}
+
+size_t
+modes_encode(const struct termios *t, unsigned char p[MODES_ENCODED_MAX])
+{
+	const tcflag_t fields[] = {
+	    [MODES_I] = t->c_iflag,
+	    [MODES_O] = t->c_oflag,
+	    [MODES_C] = t->c_cflag,
+	    [MODES_L] = t->c_lflag,
+	};
+	unsigned char *q = p;
+	cc_t c;
+	size_t i;
+
+	_Static_assert(MODES_LEN *
+		    (COUNT(modes_chars) + COUNT(modes_flags) + 4) <=
+		MODES_ENCODED_MAX,
+	    "room for every mode");
+	for (i = 0; i < COUNT(modes_chars); i++) {
+		c = t->c_cc[modes_chars[i].index];
+		q = modes_put(q, modes_chars[i].op,
+		    c == _POSIX_VDISABLE ? MODES_DISABLED : c);
+	}
+	for (i = 0; i < COUNT(modes_flags); i++)
+		q = modes_put(q, modes_flags[i].op,
+		    (fields[modes_flags[i].field] & modes_flags[i].flag) != 0);
+	q = modes_put(q, MODES_CS7, (t->c_cflag & CSIZE) == CS7);
+	q = modes_put(q, MODES_CS8, (t->c_cflag & CSIZE) == CS8);
+	q = modes_put(q, MODES_ISPEED, modes_baud(cfgetispeed(t)));
+	q = modes_put(q, MODES_OSPEED, modes_baud(cfgetospeed(t)));
+	return (size_t)(q - p);
 }

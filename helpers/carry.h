@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Getting k8shell-guest to run in a container: a POSIX sh line, the command of
+ * an exec, that runs the guest if it is there already, and otherwise asks for
+ * it and receives it on stdin. No I/O here.
+ *
+ * A guest's name is that of its content, so a newer one never meets an older
+ * one's file, and what is there needs no update. It lies in a folder of the
+ * container's user, "k8shell-UID" in the first of ~/.cache, /tmp, /var/tmp,
+ * /dev/shm and /run that can be written to and executed from. A folder or file
+ * that is a link or somebody else's is not used.
+ *
+ * The script says on stdout, before the guest's first frame, one line:
+ *
+ *	RS "need " MACHINE " " N	send the guest for this machine, N being
+ *					the bytes it will read
+ *	RS "no " REASON			there can be no guest here
+ *
+ * RS is octal 036; the guest's frames begin with another byte (HELLO). After
+ * the file nothing is sent until the guest has spoken: the program that reads
+ * the file may read ahead, and what it took would be lost.
+ */
+#ifndef K8SHELL_CARRY_H
+#define K8SHELL_CARRY_H
+
+#include <stddef.h>
+
+#include "lib/core/err.h"
+
+/* Machines that there are guests for. */
+#define CARRY_GUESTS_MAX 2
+
+/* Largest guest, bytes. */
+#define CARRY_SIZE_MAX (1024 * 1024)
+
+/* Longest line of the script. */
+#define CARRY_LINE_MAX 256
+
+struct carry_guest {
+	const char *machine; /* as uname -m says */
+	char id[33];	     /* of its content, hex */
+	unsigned char *p;
+	size_t len;
+};
+
+enum carry_state {
+	CARRY_LISTENING, /* more is needed */
+	CARRY_NEED,	 /* send what carry_guest is */
+	CARRY_RUNS,	 /* from here on these are frames */
+	CARRY_NONE,	 /* text says why */
+};
+
+struct carry {
+	struct carry_guest guests[CARRY_GUESTS_MAX];
+	size_t guests_len;
+	char *script;
+	const char *argv[4]; /* of the exec; NULL at the end */
+
+	enum carry_state state;
+	const struct carry_guest *guest; /* asked for */
+	char line[CARRY_LINE_MAX];
+	size_t line_len;
+	int asked;
+};
+
+/*
+ * Reads the guests in dir (files k8shell-guest-MACHINE); one at least must be
+ * there. -1: there is none, or it can't be read.
+ */
+int carry_init(struct carry *c, const char *dir, struct k8s_err *err);
+void carry_clear(struct carry *c);
+
+/* Before each exec. */
+void carry_reset(struct carry *c);
+
+/*
+ * What came on the exec's stdout; returns how many bytes were taken, all
+ * unless the state is CARRY_RUNS now. Untrusted. On CARRY_NONE err is set.
+ */
+size_t carry_feed(struct carry *c, const unsigned char *p, size_t len,
+    struct k8s_err *err);
+
+#endif

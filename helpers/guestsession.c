@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "helpers/guestsession.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "helpers/agent.h"
+#include "helpers/guestlink.h"
+#include "lib/core/buf.h"
+#include "lib/core/log.h"
+#include "lib/core/modes.h"
+
+/* Items of a session's OPEN (PROTOCOL.mux, section 4). */
+enum {
+	ITEM_COMMAND = 1,
+	ITEM_ENV = 2,
+	ITEM_TTY = 3,
+	ITEM_USER = 4,
+	ITEM_AGENT = 5,
+	ITEM_MOTD = 7,
+};
+
+struct guestsession {
+	struct loop *loop;
+	struct client *client;
+	const struct guestsession_params *params;
+	struct relay_result *result;
+	struct guestlink *link;	     /* NULL once ended */
+	struct mux_channel *channel; /* NULL once closed */
+	struct agent *agent;
+	int opened, no_guest;
+	size_t queued[2]; /* of each stream's, by the client; not passed on */
+};
+
+static void
+guestsession_check_done(struct guestsession *g)
+{
+	struct k8s_err none = K8S_ERR_INIT;
+
+	if (g->channel != NULL ||
+	    (client_queued(g->client) > 0 && !client_is_gone(g->client)))
+		return;
+	if (g->link != NULL && g->opened) {
+		/* All is said. What is left there ends with its stdin. */
+		k8s_err_set(&none, K8S_ERR_DISCONNECT, "the session is over");
+		guestlink_abort(g->link, &none);
+	} else if (g->link == NULL) {
+		loop_stop(g->loop);
+	}
+}
+
+static void
+guestsession_abort(struct guestsession *g, enum k8s_err_code code,
+    const char *text)
+{
+	struct k8s_err why;
+
+	k8s_err_set(&why, code, "%s", text);
+	if (g->result->err.code == K8S_ERR_NONE)
+		g->result->err = why;
+	if (g->link != NULL)
+		guestlink_abort(g->link, &why);
+}
+
+/*
+ * What a session is to be.
+ */
+
+static int
+item_put(struct buf *b, unsigned int tag, const void *p, size_t len)
+{
+	const unsigned char head[] = {(unsigned char)tag,
+	    (unsigned char)(len >> 24), (unsigned char)(len >> 16),
+	    (unsigned char)(len >> 8), (unsigned char)len};
+
+	if (buf_put(b, head, sizeof(head)) == -1)
+		return -1;
+	return len == 0 ? 0 : buf_put(b, p, len);
+}
+
+static int
+item_text(struct buf *b, unsigned int tag, const char *s)
+{
+	return s == NULL ? 0 : item_put(b, tag, s, strlen(s));
+}
+
+static void
+put_size(unsigned char p[8], const struct winsize *ws)
+{
+	const unsigned short v[] = {ws->ws_col, ws->ws_row, ws->ws_xpixel,
+	    ws->ws_ypixel};
+	size_t i;
+
+	for (i = 0; i < 4; i++) {
+		p[2 * i] = (unsigned char)(v[i] >> 8);
+		p[2 * i + 1] = (unsigned char)v[i];
+	}
+}
+
+static int
+item_tty(struct buf *b, const struct client *c)
+{
+	unsigned char p[8 + MODES_ENCODED_MAX];
+	const struct winsize ws = client_size(c);
+
+	put_size(p, &ws);
+	return item_put(b, ITEM_TTY, p,
+	    8 + modes_encode(client_modes(c), p + 8));
+}
+
+static int
+guestsession_items(const struct guestsession *g, struct buf *b)
+{
+	const struct guestsession_params *p = g->params;
+	const char *const *e;
+
+	if (item_text(b, ITEM_COMMAND, p->command) == -1 ||
+	    item_text(b, ITEM_USER, p->user) == -1 ||
+	    (g->agent != NULL && item_put(b, ITEM_AGENT, NULL, 0) == -1))
+		return -1;
+	if (client_is_tty(g->client) &&
+	    (item_tty(b, g->client) == -1 ||
+		(p->command == NULL && item_put(b, ITEM_MOTD, NULL, 0) == -1)))
+		return -1;
+	for (e = p->env; *e != NULL; e++)
+		/* A name there has to be. */
+		if (**e != '=' && strchr(*e, '=') != NULL &&
+		    item_text(b, ITEM_ENV, *e) == -1)
+			return -1;
+	return 0;
+}
+
+/*
+ * The channel.
+ */
+
+static void
+guestsession_opened(void *arg)
+{
+	struct guestsession *g = arg;
+
+	g->result->started = 1;
+	client_want_input(g->client, 1);
+}
+
+static void
+guestsession_refused(void *arg, int error, const char *text, size_t len)
+{
+	struct guestsession *g = arg;
+	char why[256], safe[256];
+
+	g->channel = NULL;
+	(void)snprintf(why, sizeof(why), "%.*s", (int)len, text);
+	if (len == 0)
+		(void)snprintf(why, sizeof(why), "%s",
+		    error != 0 ? strerror(error) : "no reason given");
+	guestsession_abort(g, K8S_ERR_SYSTEM,
+	    log_escape(safe, sizeof(safe), why, strlen(why)));
+}
+
+static void
+guestsession_data(void *arg, enum mux_type type, const unsigned char *p,
+    size_t len)
+{
+	struct guestsession *g = arg;
+	enum client_stream s =
+	    type == MUX_STDERR ? CLIENT_STDERR : CLIENT_STDOUT;
+	size_t queued;
+
+	if (client_write(g->client, s, p, len, &queued) == -1) {
+		guestsession_abort(g, K8S_ERR_LIMIT,
+		    "output came faster than asked for");
+		return;
+	}
+	g->queued[s] += queued;
+	/* What is written is passed on; of the rest taken() will tell. */
+	if (g->channel != NULL && len > queued)
+		mux_passed_on(g->channel, len - queued);
+}
+
+static void
+guestsession_room(void *arg)
+{
+	struct guestsession *g = arg;
+
+	client_want_input(g->client, 1);
+}
+
+static void
+guestsession_eof(void *arg)
+{
+	(void)arg; /* CLOSE follows, and a status before it */
+}
+
+/* The number of a signal by the name that RFC 4254 section 6.9 gives it. */
+static int
+guestsession_signal(const unsigned char *name, size_t len)
+{
+	const char *abbrev;
+	int sig;
+
+	for (sig = 1; sig < NSIG; sig++)
+		if ((abbrev = sigabbrev_np(sig)) != NULL &&
+		    strlen(abbrev) == len && memcmp(abbrev, name, len) == 0)
+			return sig;
+	return 0;
+}
+
+static void
+guestsession_message(void *arg, enum mux_type type, const unsigned char *p,
+    size_t len)
+{
+	struct guestsession *g = arg;
+	int sig;
+
+	if (type == MUX_STATUS) {
+		g->result->exit_code = p[3];
+	} else if (type == MUX_KILLED) {
+		/* One that this machine does not know is an exit status. */
+		sig = guestsession_signal(p + 1, len - 1);
+		g->result->signal = sig;
+		g->result->exit_code = sig != 0 ? 128 + sig : 255;
+	}
+}
+
+static void
+guestsession_closed(void *arg)
+{
+	struct guestsession *g = arg;
+
+	g->channel = NULL;
+	client_want_input(g->client, 0);
+	guestsession_check_done(g);
+}
+
+static const struct mux_channel_handler guestsession_channel_handler = {
+    .opened = guestsession_opened,
+    .refused = guestsession_refused,
+    .data = guestsession_data,
+    .room = guestsession_room,
+    .eof = guestsession_eof,
+    .message = guestsession_message,
+    .closed = guestsession_closed,
+};
+
+/*
+ * The link.
+ */
+
+static void
+guestsession_ready(void *arg, struct mux *m, uint32_t capabilities)
+{
+	struct guestsession *g = arg;
+	__attribute__((cleanup(buf_freep))) struct buf *b = NULL;
+
+	if ((capabilities & MUX_CAP_AGENT) == 0)
+		g->agent = NULL;
+	if ((b = buf_new(MUX_OPEN_MAX)) == NULL ||
+	    guestsession_items(g, b) == -1) {
+		guestsession_abort(g, K8S_ERR_LIMIT,
+		    "command and environment are too long");
+		return;
+	}
+	g->channel = mux_open(m, MUX_SESSION, buf_data(b), buf_len(b),
+	    &guestsession_channel_handler, g);
+	if (g->channel == NULL)
+		guestsession_abort(g, K8S_ERR_SYSTEM, strerror(errno));
+	else
+		g->opened = 1;
+}
+
+static void
+guestsession_open(void *arg, struct mux_channel *c, enum mux_kind kind,
+    const unsigned char *p, size_t len)
+{
+	struct guestsession *g = arg;
+
+	(void)kind; /* a guest can ask for nothing else */
+	(void)p;
+	(void)len;
+	if (g->agent == NULL)
+		mux_refuse(c, ECONNREFUSED, "no agent is forwarded");
+	else
+		agent_accept(g->agent, c);
+}
+
+static void
+guestsession_ended(void *arg, enum guestlink_end how, int http_refused,
+    const struct k8s_err *err)
+{
+	struct guestsession *g = arg;
+
+	g->link = NULL;
+	g->no_guest = how == GUESTLINK_NO_GUEST && !g->opened;
+	g->result->http_refused = http_refused;
+	if (g->result->err.code == K8S_ERR_NONE)
+		g->result->err = *err;
+	guestsession_check_done(g);
+}
+
+static const struct guestlink_handler guestsession_link_handler = {
+    .ready = guestsession_ready,
+    .open = guestsession_open,
+    .ended = guestsession_ended,
+};
+
+/*
+ * The client.
+ */
+
+static void
+guestsession_input(void *arg)
+{
+	struct guestsession *g = arg;
+	unsigned char *p;
+	size_t len;
+	ssize_t n;
+
+	if (g->channel == NULL || !g->result->started ||
+	    (p = mux_reserve(g->channel, &len)) == NULL) {
+		/* room() turns it on again. */
+		client_want_input(g->client, 0);
+		return;
+	}
+	n = client_read(g->client, p, len);
+	mux_commit(g->channel, MUX_DATA, n > 0 ? (size_t)n : 0);
+	if (n > 0 || (n == -1 && errno == EAGAIN))
+		return;
+	client_want_input(g->client, 0);
+	if (!client_is_tty(g->client))
+		mux_eof(g->channel);
+	else
+		/* A terminal has no end but its hang-up. */
+		client_hang_up(g->client);
+}
+
+static void
+guestsession_taken(void *arg, enum client_stream s, size_t n)
+{
+	struct guestsession *g = arg;
+
+	g->queued[s] -= n;
+	if (g->channel != NULL)
+		mux_passed_on(g->channel, n);
+	guestsession_check_done(g);
+}
+
+static void
+guestsession_resized(void *arg)
+{
+	struct guestsession *g = arg;
+	const struct winsize ws = client_size(g->client);
+	unsigned char p[8];
+
+	put_size(p, &ws);
+	/* Of many in a row the last one counts; one that waits is another. */
+	if (g->channel != NULL && g->result->started)
+		(void)mux_message(g->channel, MUX_SIZE, p, sizeof(p));
+}
+
+static int
+guestsession_signalled(void *arg, int sig)
+{
+	struct guestsession *g = arg;
+	const char *name = sigabbrev_np(sig);
+
+	if (g->channel == NULL || !g->result->started || name == NULL)
+		return 0;
+	return mux_message(g->channel, MUX_SIGNAL, name, strlen(name)) == 0;
+}
+
+static void
+guestsession_gone(void *arg)
+{
+	struct guestsession *g = arg;
+
+	g->result->client_gone = 1;
+	g->result->caught = client_caught(g->client);
+	guestsession_abort(g, K8S_ERR_DISCONNECT, "the client is gone");
+	guestsession_check_done(g);
+}
+
+static const struct client_handler guestsession_client_handler = {
+    .input = guestsession_input,
+    .taken = guestsession_taken,
+    .resized = guestsession_resized,
+    .signalled = guestsession_signalled,
+    .gone = guestsession_gone,
+};
+
+int
+guestsession_run(struct loop *loop, struct client *client,
+    struct ws_client *server, struct carry *carry,
+    const struct guestsession_params *params, struct relay_result *result,
+    int *no_guest, struct k8s_err *err)
+{
+	__attribute__((cleanup(agent_freep))) struct agent *agent = NULL;
+	struct guestsession g = {
+	    .loop = loop,
+	    .client = client,
+	    .params = params,
+	    .result = result,
+	};
+	int ret;
+
+	memset(result, 0, sizeof(*result));
+	result->exit_code = -1;
+	if (params->agent != NULL &&
+	    (agent = agent_new(loop, params->agent, err)) == NULL)
+		return -1;
+	g.agent = agent;
+	client_attach(client, &guestsession_client_handler, &g);
+	g.link = guestlink_start(loop, server, &params->exec, carry,
+	    &guestsession_link_handler, &g, err);
+	if (g.link == NULL)
+		return -1;
+	ret = loop_run(loop, err);
+	*no_guest = g.no_guest;
+	client_attach(client, NULL, NULL);
+	return ret;
+}
