@@ -304,8 +304,9 @@ guest_last_words(struct stdio *s)
 }
 
 /*
- * Those that the hang-up ends are reaped, as the container's pid 1 may be one
- * that does not; those that outlive it are its children from then on.
+ * Those that a hang-up ends are reaped, as the container's pid 1 may be one
+ * that does not; those that outlive it are its children from then on. Without
+ * a hang-up nobody is waited for: the host wants to see the exec's end.
  */
 static void
 guest_linger(struct stdio *s)
@@ -317,7 +318,8 @@ guest_linger(struct stdio *s)
 	for (;;) {
 		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 			continue;
-		if (pid == -1 || !wait_for(s->sigfd, POLLIN, deadline))
+		if (pid == -1 || !s->g.hung_up ||
+		    !wait_for(s->sigfd, POLLIN, deadline))
 			return;
 		(void)!read(s->sigfd, &si, sizeof(si));
 	}

@@ -224,7 +224,9 @@ def test_streams():
     st, out, err = run(g, "ls /proc/self/fd")
     same("no descriptor but 0, 1, 2 (and ls's own)", ["0", "1", "2", "3"],
          out.split())
-    st, out, err = run(g, "grep -E '^Sig(Blk|Ign)' /proc/self/status")
+    # No shell between: some ignore QUIT.
+    st, out, err = run(g, None, argv=["grep", "-E", "^Sig(Blk|Ign)",
+                                      "/proc/self/status"])
     check("no signal blocked or ignored", out.count("0000000000000000") == 2,
           out)
     # A reader that is slow: all arrives, then the status.
@@ -319,7 +321,8 @@ def test_hang_up():
             n = random.randrange(10**6, 10**7)
             g = start()
             s = g.session(
-                f"nohup sleep 1{n} >/dev/null 2>&1 & "
+                # As nohup, which not every busybox has.
+                f"(trap '' HUP; exec sleep 1{n}) >/dev/null 2>&1 & "
                 f"setsid sleep 2{n} >/dev/null 2>&1 & "
                 f"sleep 3{n} & sleep 4{n}", tty=tty)
             pids = [host_pid(g, f"{i}{n}") for i in (1, 2, 3, 4)]
@@ -357,6 +360,12 @@ def test_hang_up():
             for p in pids:
                 if state(p) is not None:
                     os.kill(p, signal.SIGKILL)
+    # Where nobody is hung up the end is at once.
+    g = start()
+    run(g, "sleep 5 >/dev/null 2>&1 &")
+    begin = time.monotonic()
+    same("what ended well leaves nothing to wait for", 0, g.end())
+    check("at once", time.monotonic() - begin < 1)
     # A login shell with jobs; the terminal is what hangs it up.
     g = start()
     n = random.randrange(10**6, 10**7)
@@ -400,10 +409,7 @@ def test_tty():
     for text in ("rows 33", "columns 111", "erase = ^H", "intr = ^B",
                  "eof = <undef>", " ignpar", "-icrnl", " iutf8", "-echo ",
                  " onlcr", "19200"):
-        check(f"mode: {text}", text in out or
-              # busybox writes it without blanks and commas around
-              text.replace(" = ", " = ") in " " + out.replace("\r\n", " "),
-              out)
+        check(f"mode: {text}", text in " " + out.replace("\r\n", " "), out)
     st, out, err = run(g, "stty -a", tty=(80, 24, modes(
         _53=0, _0=0, _50=0) + bytes([160, 1, 2])))
     check("modes end at TTY_OP_END", "-echo " in out and " isig" in
@@ -414,8 +420,9 @@ def test_tty():
                        "test -t 0 && test -t 1 && test -t 2 && echo tty; "
                        "echo mine >/dev/tty", tty=(80, 24, b""))
     same("a controlling terminal", "same\r\ntty\r\nmine\r\n", out)
-    s = g.session("trap 'stty size' WINCH; echo ready; "
-                  "while :; do sleep 0.05; done", tty=(80, 24, b""))
+    s = g.session("trap 'stty size' WINCH; trap 'echo now; stty size' USR1; "
+                  "echo ready; while :; do sleep 0.05; done",
+                  tty=(80, 24, b""))
     s.expect(b"ready")
     s.size(132, 43)
     s.expect(b"43 132")
@@ -423,7 +430,9 @@ def test_tty():
     for i in range(10000):
         s.size(80 + i % 100, 24)
     s.size(99, 55)
-    s.expect(b"55 99")
+    # A shell may miss a WINCH while it is busy with another one.
+    s.signal("USR1")
+    s.expect(b"now\r\n55 99")
     print(f"# 10000 sizes: {time.monotonic() - begin:.2f} s")
     s.write(b"\x03")
     st = s.wait()
