@@ -52,8 +52,8 @@ else
 	rmdir "$root"
 fi
 if grep -q '^HARDENING_CFLAGS.*fsanitize' "$build/Makefile"; then
-	suite sanitized -m "$native"
+	suite sanitized -b "$native"
 else
-	suite native "$native"
+	suite native -b "$native"
 fi
 exit "$failed"
