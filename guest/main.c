@@ -216,10 +216,12 @@ guest_setup(struct stdio *s, struct k8s_err *err)
 
 	if (geteuid() == 0)
 		caps |= MUX_CAP_USER;
-	/* Orphans of the sessions come to us: no zombie is left to a pid 1
-	 * that reaps none. */
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
-		return k8s_err_errno(err, "subreaper");
+	/*
+	 * Orphans of the sessions come to us: no zombie is left to a pid 1
+	 * that reaps none. Where it can't be had (qemu), it can be done
+	 * without.
+	 */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigemptyset(&mask);
 	(void)sigaddset(&mask, SIGCHLD);

@@ -236,11 +236,26 @@ def test_streams():
     s.grant(s.received)
     same("status after a slow reader", 6, s.wait())
     same("all its bytes", 3000000, s.total)
-    # stderr is not starved by stdout, nor the other way round.
-    s = g.session("yes & p=$!; sleep 0.3; echo err >&2; sleep 0.3; kill $p")
-    s.keep = False
-    s.wait(60)
-    check("stderr beside a flood", s.total > 1 << 20, s.total)
+    # One that has ended when the last of it is still in the pipe.
+    s = g.open(SESSION, item(1, f"head -c {(1 << 20) + 50000} /dev/zero"))
+    s.reading = False
+    g.idle(0.5)
+    check("no status before that", s.status is None, s.status)
+    s.reading = True
+    s.grant(s.received)
+    same("but then", (0, (1 << 20) + 50000), (s.wait(), s.total))
+    # Neither starves the other.
+    for flood, other in (("yes", "echo word >&2"), ("yes >&2", "echo word")):
+        s = g.session(f"{flood} & sleep 0.2; {other}; sleep 100")
+        s.keep = False
+        words = []
+        s.on_data = lambda data: words.append(b"word" in data)
+        try:
+            g.run(lambda: any(words), 5)
+        except Broken:
+            pass
+        check(f"a word beside a flood ({other})", any(words))
+        s.close()
     g.end()
 
 
@@ -304,7 +319,7 @@ def test_background():
     same("with a tty: ends with the leader", (0, "done\r\n"), st[:2])
     check("at once", time.monotonic() - begin < 3)
     # Input for the one in the background is dropped, and does not jam.
-    s = g.session("(sleep 1) & exit 0")
+    s = g.session("exec 3<&0; sleep 1 & exit 0")
     g.idle(0.2)
     s.write(bytes(3000000))
     same("stdin after the leader", 0, s.wait())
@@ -389,6 +404,12 @@ def test_zombies():
     g = start()
     for _ in range(20):
         run(g, "(sleep 0.1 >/dev/null 2>&1 &) ; (true &); exit 0")
+    n = random.randrange(10**6, 10**7)
+    run(g, f"(sleep 7{n} >/dev/null 2>&1 &)")
+    pid = host_pid(g, f"7{n}")
+    check("orphans are the guest's", pid and str(pid) in
+          [p for p, _ in children(g.process.pid)], pid)
+    os.kill(pid, signal.SIGKILL)
     check("orphans are reaped",
           eventually(lambda: (g.idle(0.05), children(g.process.pid))[1] == []),
           children(g.process.pid))
@@ -537,6 +558,7 @@ def test_user():
     st, out, err = run(g, "ls -l $(tty); echo x >$(tty)", user="nobody",
                        tty=(80, 24, b""))
     check("its terminal is its own", "nobody" in out and st == 0, out)
+    check("USER is a capability", g.hello[2] & 16, g.hello)
     same("user=root", "0\n", run(g, "id -u", user="root")[1])
     s = g.session("id", user="no-such-user")
     same("an unknown user", errno.ENOENT, s.refused)
