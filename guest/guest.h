@@ -14,6 +14,7 @@ struct guest {
 	struct mux *mux;
 	struct session *sessions; /* session.c's list */
 	struct dial *dials;	  /* dial.c's */
+	int hung_up;		  /* a session was; its group may be dying */
 };
 
 /*

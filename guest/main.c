@@ -216,10 +216,12 @@ guest_setup(struct stdio *s, struct k8s_err *err)
 
 	if (geteuid() == 0)
 		caps |= MUX_CAP_USER;
-	/* Orphans of the sessions come to us: no zombie is left to a pid 1
-	 * that reaps none. */
-	if (prctl(PR_SET_CHILD_SUBREAPER, 1) == -1)
-		return k8s_err_errno(err, "subreaper");
+	/*
+	 * Orphans of the sessions come to us: no zombie is left to a pid 1
+	 * that reaps none. Where it can't be had (qemu), it can be done
+	 * without.
+	 */
+	(void)prctl(PR_SET_CHILD_SUBREAPER, 1UL, 0UL, 0UL, 0UL);
 	(void)signal(SIGPIPE, SIG_IGN);
 	(void)sigemptyset(&mask);
 	(void)sigaddset(&mask, SIGCHLD);
@@ -304,8 +306,9 @@ guest_last_words(struct stdio *s)
 }
 
 /*
- * Those that the hang-up ends are reaped, as the container's pid 1 may be one
- * that does not; those that outlive it are its children from then on.
+ * Those that a hang-up ends are reaped, as the container's pid 1 may be one
+ * that does not; those that outlive it are its children from then on. Without
+ * a hang-up nobody is waited for: the host wants to see the exec's end.
  */
 static void
 guest_linger(struct stdio *s)
@@ -317,7 +320,8 @@ guest_linger(struct stdio *s)
 	for (;;) {
 		while ((pid = waitpid(-1, NULL, WNOHANG)) > 0)
 			continue;
-		if (pid == -1 || !wait_for(s->sigfd, POLLIN, deadline))
+		if (pid == -1 || !s->g.hung_up ||
+		    !wait_for(s->sigfd, POLLIN, deadline))
 			return;
 		(void)!read(s->sigfd, &si, sizeof(si));
 	}

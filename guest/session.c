@@ -152,6 +152,7 @@ session_closed(void *arg)
 
 	session_kill(s, SIGHUP);
 	session_kill(s, SIGCONT);
+	s->g->hung_up = 1;
 	session_free(s);
 }
 

@@ -142,7 +142,8 @@ spawn_child(const struct spawn *s, pid_t parent)
 	if (s->account->other && account_become(s->account) == -1)
 		spawn_fail(255, s->account->name);
 	/* A guest that is killed can hang nobody up any more. */
-	if (prctl(PR_SET_PDEATHSIG, SIGHUP) == -1 || getppid() != parent)
+	(void)prctl(PR_SET_PDEATHSIG, (unsigned long)SIGHUP, 0UL, 0UL, 0UL);
+	if (getppid() != parent)
 		spawn_fail(255, "the guest has ended");
 	spawn_environment(s);
 	spawn_chdir();

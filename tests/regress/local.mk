@@ -8,6 +8,10 @@ REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
+# The guest is no setgid program.
+TESTS += tests/regress/guest.sh
+EXTRA_DIST += tests/regress/guest.sh tests/guest/muxhost.py \
+	tests/guest/suite.py tests/musl-arm64
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/session-suite.sh tests/pty-session.py \
 	tests/install-packages tests/packages.build tests/packages.run \
