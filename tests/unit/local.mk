@@ -5,6 +5,8 @@ EXTRA_DIST += tests/data/transcripts \
 	tests/unit/kubeconfig_text.h tests/unit/settings_text.h \
 	tests/unit/shells.h tests/unit/syslogd.h tests/unit/tmpdir.h \
 	tests/unit/unit.h
+	tests/unit/kubeconfig_text.h tests/unit/muxrig.h tests/unit/shells.h \
+	tests/unit/syslogd.h tests/unit/tmpdir.h tests/unit/unit.h
 
 if HAVE_CMOCKA
 UNIT_TESTS = \
@@ -27,6 +29,8 @@ UNIT_TESTS = \
 	tests/unit/test_limits \
 	tests/unit/test_log \
 	tests/unit/test_loop \
+	tests/unit/test_mux \
+	tests/unit/test_mux_peer \
 	tests/unit/test_nbio \
 	tests/unit/test_net \
 	tests/unit/test_notify \
@@ -116,6 +120,10 @@ tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_CORE)
 tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_loop_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_peer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_peer_LDADD = $(UNIT_CORE)
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_net_CFLAGS = $(UNIT_CFLAGS)
