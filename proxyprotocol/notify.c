@@ -392,7 +392,7 @@ notify_give_address(struct notify *n, const struct net_addr *a)
 {
 	const uint64_t address = n->caller.args[1], addrlen = n->caller.args[2];
 	uint32_t len = a->len;
-	int32_t room;
+	int32_t room = 0;
 
 	if (notify_read(n, addrlen, &room, sizeof(room)) == -1)
 		notify_fail(n, errno == EFAULT ? EFAULT : EPERM);

@@ -224,10 +224,14 @@ slow_loris() {
 	nothing_left "1000 sockets"
 }
 
-# no_connections ADDRESS: established ones to our port there.
-no_connections() {
-	[ -z "$(ss -Htn state established \
+# established ADDRESS: connections to our port there.
+established() {
+	[ -n "$(ss -Htn state established \
 	    "src $1 and sport = :$K8SHELL_PORT")" ]
+}
+
+no_connections() {
+	! established "$1"
 }
 
 haproxy_in_front() {
@@ -265,6 +269,26 @@ haproxy_in_front() {
 	wait "$haproxy"
 }
 
+# A session whose header takes two seconds, beside what else goes on:
+# slow_header begins it, slow_header_end NAME says whether it was one.
+slow_header() {
+	via "$(quoted -1 "$V1" -n 7 -d 0.3 -b 127.0.0.99)" "${AT_SECOND[@]}" ws \
+	    'echo $SSH_CONNECTION' </dev/null >"$tmp/slow.out" 2>&1 &
+	slow=$!
+	wait_for 5 header_waits
+}
+
+# It has been accepted.
+header_waits() {
+	ss -Htnp state established "src $SECOND and dst 127.0.0.99" |
+	    grep -q k8shell-proxyd
+}
+
+slow_header_end() {
+	wait "$slow"
+	is "$1" "$V2" "$(cat "$tmp/slow.out")"
+}
+
 # refused_at ADDRESS: nobody listens there.
 refused_at() {
 	! tests/proxied -p 0 "$1" "$K8SHELL_PORT"
@@ -273,6 +297,7 @@ refused_at() {
 reload() {
 	second_conf
 	second_start || t_fail "reload: a proxyd"
+	slow_header
 	hold reload "${AT_SECOND[@]}" ws
 	mark
 	second_conf LISTEN=127.0.0.7
@@ -280,6 +305,7 @@ reload() {
 	t "reload: the new listener listens" \
 	    wait_for 5 tests/proxied -p 0 127.0.0.7 "$K8SHELL_PORT"
 	t "reload: the old one does not" wait_for 5 refused_at $SECOND
+	slow_header_end "reload: a header that was on its way"
 	is "reload: a session at the new one" fine \
 	    "$(s -o HostName=127.0.0.7 ws echo fine </dev/null 2>&1)"
 	mark
@@ -323,12 +349,14 @@ restart() {
 	} | s "${AT_SECOND[@]}" ws cat >"$tmp/received" 2>"$tmp/restart.err" &
 	gate=$!
 	t "$name: a transfer is on its way" wait_for 20 [ -s "$tmp/received" ]
+	slow_header
 	inside kill -TERM "$second"
 	t "$name: after SIGTERM it does not listen" \
 	    wait_for 5 refused_at $SECOND
 	second_start || t_fail "$name: a new one"
 	is "$name: a new one serves" fine \
 	    "$(s "${AT_SECOND[@]}" ws-bob echo fine </dev/null 2>&1)"
+	slow_header_end "$name: a header that was on its way"
 	echo >"$tmp/gate"
 	wait "$gate"
 	is "$name: the transfer's status" "0 " "$? $(cat "$tmp/restart.err")"

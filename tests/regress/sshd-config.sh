@@ -18,7 +18,7 @@ if [ "${1:-}" != unshared ]; then
 fi
 shift
 tmp=$(mktemp -d)
-trap 'umount -n -l /etc /run; rm -rf "$tmp"' EXIT
+trap 'rm -rf "$tmp"' EXIT
 mkdir "$tmp/etc"
 cp -a /etc/. "$tmp/etc"
 mount -n --bind "$tmp/etc" /etc
