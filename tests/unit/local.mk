@@ -106,7 +106,10 @@ tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_loop_LDADD = $(UNIT_CORE)
 tests_unit_test_mux_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_mux_LDADD = $(UNIT_CORE)
+# Counts what is allocated.
 tests_unit_test_mux_peer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_peer_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
 tests_unit_test_mux_peer_LDADD = $(UNIT_CORE)
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
