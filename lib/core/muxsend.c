@@ -301,7 +301,7 @@ mux_close(struct mux_channel *c)
 		mux_refuse(c, ECANCELED, "");
 		return;
 	}
-	if (c->state == MUX_IS_GONE || c->sent_close)
+	if (c->sent_close)
 		return;
 	mux_enter(m);
 	mux_unwait(c);

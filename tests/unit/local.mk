@@ -6,6 +6,8 @@ EXTRA_DIST += tests/data/transcripts \
 	tests/unit/shells.h tests/unit/syslogd.h tests/unit/tmpdir.h \
 	tests/unit/unit.h
 	tests/unit/kubeconfig_text.h tests/unit/muxrig.h tests/unit/shells.h \
+	tests/unit/kubeconfig_text.h tests/unit/muxpair.h \
+	tests/unit/muxplay.h tests/unit/muxrig.h tests/unit/shells.h \
 	tests/unit/syslogd.h tests/unit/tmpdir.h tests/unit/unit.h
 
 if HAVE_CMOCKA
@@ -30,6 +32,9 @@ UNIT_TESTS = \
 	tests/unit/test_log \
 	tests/unit/test_loop \
 	tests/unit/test_mux \
+	tests/unit/test_mux_flow \
+	tests/unit/test_mux_hello \
+	tests/unit/test_mux_memory \
 	tests/unit/test_mux_peer \
 	tests/unit/test_nbio \
 	tests/unit/test_net \
@@ -122,6 +127,15 @@ tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_loop_LDADD = $(UNIT_CORE)
 tests_unit_test_mux_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_mux_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_flow_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_flow_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_hello_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_hello_LDADD = $(UNIT_CORE)
+# Counts what is allocated.
+tests_unit_test_mux_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_unit_test_mux_memory_LDADD = $(UNIT_CORE)
 tests_unit_test_mux_peer_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_mux_peer_LDADD = $(UNIT_CORE)
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)

@@ -1,39 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Two ends back to back; test_mux_peer.c has those that misbehave. */
-#include "tests/unit/muxrig.h"
+/* Two ends back to back; test_mux_flow.c is about their data. */
+#include "tests/unit/muxpair.h"
 
 #include <errno.h>
-
-static struct rig_end *host, *guest;
-
-static int
-setup(void **state)
-{
-	(void)state;
-	rig_pair(&host, &guest);
-	return 0;
-}
-
-static int
-teardown(void **state)
-{
-	(void)state;
-	rig_free(host);
-	rig_free(guest);
-	return 0;
-}
-
-/* A channel that is open at both ends, as the host's and the guest's. */
-static struct rig_channel *
-open_both(enum mux_kind kind, struct rig_channel **other)
-{
-	struct rig_channel *rc = rig_open(host, kind, "", 0);
-
-	rig_pump(host, guest, 0);
-	*other = rig_find(guest, rc->number);
-	host->log[0] = guest->log[0] = '\0';
-	return rc;
-}
 
 /* A whole session and an agent's channel, at every cut of the streams. */
 static void
@@ -88,193 +57,6 @@ conversation_at_every_cut(void **state)
 		    "data:1:out stderr:1:err status:1:00000007 eof:1 closed:1");
 		rig_check(guest, "");
 	}
-}
-
-/* Much both ways on several channels, cut at random: every byte is there. */
-static void
-bulk_both_ways(void **state)
-{
-	struct rig_channel *h[3], *g[3];
-	size_t i, round;
-
-	(void)state;
-	for (i = 0; i < 3; i++)
-		h[i] = open_both(MUX_TCP, &g[i]);
-	host->quiet = guest->quiet = 1;
-	for (i = 0; i < 3; i++) {
-		h[i]->refill = g[i]->refill = 1;
-		rig_refill(h[i]);
-		rig_refill(g[i]);
-	}
-	for (round = 0; round < 3000; round++) {
-		rig_move(host, guest, 1 + rig_random(40000),
-		    1 + rig_random(50000));
-		rig_move(guest, host, 1 + rig_random(40000),
-		    1 + rig_random(50000));
-	}
-	for (i = 0; i < 3; i++)
-		h[i]->refill = g[i]->refill = 0;
-	rig_pump(host, guest, 0);
-	for (i = 0; i < 3; i++) {
-		assert_int_equal(h[i]->sent, g[i]->got);
-		assert_int_equal(g[i]->sent, h[i]->got);
-		assert_in_range(h[i]->got, 10000000, 1000000000);
-		assert_in_range(g[i]->got, 10000000, 1000000000);
-	}
-}
-
-/* Who does not read holds up nobody else, and is not sent more than fits. */
-static void
-stalled_channel(void **state)
-{
-	struct rig_channel *h1, *g1, *h2, *g2;
-	int round;
-
-	(void)state;
-	h1 = open_both(MUX_TCP, &g1);
-	h2 = open_both(MUX_TCP, &g2);
-	host->quiet = guest->quiet = 1;
-	g1->hold = 1;
-	h1->refill = h2->refill = 1;
-	rig_refill(h1);
-	rig_refill(h2);
-	for (round = 0; round < 1000; round++) {
-		rig_move(host, guest, SIZE_MAX, 0);
-		rig_move(guest, host, SIZE_MAX, 0);
-	}
-	assert_int_equal(g1->got, MUX_WINDOW);
-	assert_int_equal(h1->sent, MUX_WINDOW);
-	assert_int_equal(mux_room(h1->c), 0);
-	assert_true(g2->got > 50000000);
-
-	/* Less than half of the window is not worth a frame; half is. */
-	h2->refill = 0;
-	rig_pump(host, guest, 0);
-	h1->rooms = 0;
-	mux_passed_on(g1->c, MUX_WINDOW / 2 - 1);
-	assert_string_equal(rig_said(guest), "");
-	mux_passed_on(g1->c, 1);
-	rig_pump(host, guest, 0);
-	assert_true(h1->rooms > 0);
-	assert_int_equal(g1->got, MUX_WINDOW + MUX_WINDOW / 2);
-	/* More than was brought is not believed. */
-	mux_passed_on(g1->c, SIZE_MAX);
-	rig_pump(host, guest, 0);
-	assert_int_equal(g1->got, 2 * MUX_WINDOW + MUX_WINDOW / 2);
-}
-
-/*
- * Channels that always have more share the queue, however little of it is
- * written at a time and whoever asks first.
- */
-static void
-fairness(void **state)
-{
-	struct rig_channel *h[10], *g[10];
-	size_t i, least, most, step;
-	int round;
-
-	(void)state;
-	for (i = 0; i < 10; i++)
-		h[i] = open_both(MUX_TCP, &g[i]);
-	host->quiet = guest->quiet = 1;
-	for (step = 100; step < 400000; step *= 7) {
-		for (i = 0; i < 10; i++) {
-			h[i]->refill = 1;
-			h[i]->sent = g[i]->got = 0;
-			rig_refill(h[i]);
-		}
-		for (round = 0; round < 2000000 / (int)step + 100; round++) {
-			/* This one asks all the time. */
-			rig_refill(h[3]);
-			rig_move(host, guest, step, 0);
-			rig_refill(h[3]);
-			rig_move(guest, host, SIZE_MAX, 0);
-		}
-		for (i = 0, least = SIZE_MAX, most = 0; i < 10; i++) {
-			h[i]->refill = 0;
-			if (h[i]->sent < least)
-				least = h[i]->sent;
-			if (h[i]->sent > most)
-				most = h[i]->sent;
-		}
-		/* The first found the queue empty. */
-		if (most - least > 5 * MUX_TURN)
-			fail_msg("%zu to %zu bytes, %zu a step", least, most,
-			    step);
-		assert_true(least > MUX_TURN);
-		rig_pump(host, guest, 0);
-	}
-}
-
-/* A turn that is not taken does not keep the others from theirs. */
-static void
-turn_not_taken(void **state)
-{
-	struct rig_channel *h1, *g1, *h2, *g2;
-	size_t len;
-	int i;
-
-	(void)state;
-	h1 = open_both(MUX_TCP, &g1);
-	h2 = open_both(MUX_TCP, &g2);
-	host->quiet = guest->quiet = 1;
-	rig_refill(h2);
-	assert_int_equal(mux_room(h1->c), 0);
-	h2->refill = 1;
-	for (i = 0; i < 20; i++) {
-		rig_move(host, guest, SIZE_MAX, 0);
-		rig_move(guest, host, SIZE_MAX, 0);
-	}
-	assert_int_equal(h1->rooms, 1);
-	assert_true(h2->rooms > 3);
-	h2->refill = 0;
-	rig_pump(host, guest, 0);
-
-	/* One that closes while it waits is not called. */
-	rig_refill(h2);
-	assert_null(mux_reserve(h1->c, &len));
-	assert_int_equal(len, 0);
-	mux_close(h1->c);
-	rig_pump(host, guest, 0);
-	assert_int_equal(h1->rooms, 1);
-	assert_int_equal(h2->sent, g2->got);
-}
-
-/* The queue's bound; frames in it lie where mux_reserve() said. */
-static void
-no_copy(void **state)
-{
-	struct rig_channel *h, *g;
-	const unsigned char *out;
-	unsigned char *p, *last = NULL;
-	size_t len, n, i;
-
-	(void)state;
-	h = open_both(MUX_TCP, &g);
-	p = mux_reserve(h->c, &len);
-	assert_non_null(p);
-	assert_int_equal(len, MUX_TURN);
-	memset(p, 1, len);
-	mux_commit(h->c, MUX_DATA, len);
-	out = mux_out(host->mux, &n);
-	assert_int_equal(n, 8 + len);
-	assert_ptr_equal(out + 8, p);
-	/* More goes into the other half while this is written. */
-	for (i = 0; (p = mux_reserve(h->c, &len)) != NULL; i++) {
-		assert_int_equal(len, MUX_TURN);
-		memset(p, 2, len);
-		last = p;
-		mux_commit(h->c, MUX_DATA, 0);
-		mux_commit(h->c, MUX_DATA, len);
-		assert_ptr_equal(mux_out(host->mux, &n), out);
-		assert_int_equal(n, 8 + len);
-	}
-	assert_int_equal(i, 3);
-	mux_written(host->mux, n);
-	out = mux_out(host->mux, &n);
-	assert_int_equal(n, 3 * (8 + MUX_TURN));
-	assert_ptr_equal(out + n - MUX_TURN, last);
 }
 
 /* DATA comes on at once, whatever is missing of its frame. */
@@ -336,6 +118,7 @@ before_opened(void **state)
 	rig_pump(host, guest, 0);
 	rig_check(host, "opened:3");
 	rig_check(guest, "eof:3");
+	assert_int_equal(mux_room(h->c), 0);
 
 	h = rig_open(host, MUX_TCP, "b", 1);
 	mux_eof(h->c);
@@ -453,7 +236,8 @@ closed_in_its_handlers(void **state)
 static void
 out_is_called_once(void **state)
 {
-	struct rig_channel *h, *g;
+	struct rig_channel *h, *g, *other;
+	size_t len;
 
 	(void)state;
 	h = open_both(MUX_TCP, &g);
@@ -475,11 +259,19 @@ out_is_called_once(void **state)
 	assert_int_equal(host->pongs, 1);
 	/* Writing within out() leads to more, not into a deep stack. */
 	h = open_both(MUX_TCP, &g);
-	host->writes = h->refill = 1;
-	host->outs = 0;
+	other = open_both(MUX_TCP, &g);
+	h->refill = other->refill = 1;
 	rig_refill(h);
+	rig_refill(other);
+	host->writes = 1;
+	host->outs = 0;
+	(void)mux_out(host->mux, &len);
+	mux_written(host->mux, len);
 	assert_int_equal(h->sent, MUX_WINDOW);
+	assert_int_equal(other->sent, MUX_WINDOW);
 	assert_true(host->outs > 1);
+	(void)mux_out(host->mux, &len);
+	assert_int_equal(len, 0);
 }
 
 static struct rig_channel *feeder;
@@ -627,9 +419,7 @@ messages_of_a_full_queue(void **state)
 	assert_int_equal(mux_message(g->c, MUX_KILLED, "\1SEGV", 5), 0);
 	assert_int_equal(mux_message(g->c, MUX_STATUS, "\0\0\0\1", 4), -1);
 	assert_int_equal(errno, EINVAL);
-	/* No data after it. */
 	g->rooms = 0;
-	assert_int_equal(mux_room(g->c), 0);
 	mux_eof(g->c);
 	mux_eof(g->c);
 	mux_close(g->c);
@@ -637,6 +427,32 @@ messages_of_a_full_queue(void **state)
 	rig_pump(host, guest, 0);
 	assert_int_equal(g->rooms, 0);
 	rig_check(host, "killed:1:0153454756 eof:1 closed:1");
+}
+
+/* After its end a channel has no room, and its peer needs no windows. */
+static void
+after_the_end(void **state)
+{
+	struct rig_channel *h, *g;
+
+	(void)state;
+	h = open_both(MUX_SESSION, &g);
+	assert_int_equal(mux_room(g->c), MUX_TURN);
+	assert_int_equal(mux_message(g->c, MUX_STATUS, "\0\0\0\1", 4), 0);
+	assert_int_equal(mux_room(g->c), 0);
+
+	h = open_both(MUX_TCP, &g);
+	host->quiet = guest->quiet = 1;
+	g->hold = 1;
+	rig_refill(h);
+	rig_pump(host, guest, 0);
+	rig_refill(h);
+	mux_eof(h->c);
+	assert_int_equal(mux_room(h->c), 0);
+	rig_pump(host, guest, 0);
+	assert_true(g->got > MUX_WINDOW / 2);
+	mux_passed_on(g->c, g->got);
+	assert_string_equal(rig_said(guest), "");
 }
 
 static struct rig_channel *sibling;
@@ -689,18 +505,11 @@ freeing(void **state)
 	rig_check(host, "closed:5");
 }
 
-#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    T(conversation_at_every_cut),
-	    T(bulk_both_ways),
-	    T(stalled_channel),
-	    T(fairness),
-	    T(turn_not_taken),
-	    T(no_copy),
 	    T(no_waiting_for_a_frame),
 	    T(before_opened),
 	    T(refusals),
@@ -710,6 +519,7 @@ main(void)
 	    T(channel_limit),
 	    T(what_cannot_be_opened),
 	    T(messages_of_a_full_queue),
+	    T(after_the_end),
 	    T(freeing),
 	};
 
