@@ -35,7 +35,8 @@ busybox_root() {
 	cp "$(command -v busybox)" "$1/bin/busybox"
 	chroot "$1" /bin/busybox --install -s /bin
 	printf '%s\n' root:x:0:0:root:/root:/bin/sh \
-	    nobody:x:65534:65534:nobody:/home:/bin/false >"$1/etc/passwd"
+	    nobody:x:65534:65534:nobody:/home:/bin/false \
+	    odd:x:4000:4000::relative: >"$1/etc/passwd"
 	printf '%s\n' root:x:0: tty:x:5: nobody:x:65534: >"$1/etc/group"
 	mount --rbind /dev "$1/dev"
 	mount --rbind /proc "$1/proc"
