@@ -29,13 +29,13 @@
 #define MUX_WINDOW (256 * 1024)
 
 /*
- * Frames that wait to be written, bytes: with DATA, SIZE and SIGNAL up to the
- * first. All others come on top of that, up to the second: an honest peer that
- * stops reading can't make it so much. A channel's turn: its longest DATA.
+ * The longest DATA, and what may wait to be written, bytes: with DATA, SIZE
+ * and SIGNAL four such frames. All others come on top of that, up to the last:
+ * an honest peer that stops reading can't make it so much.
  */
-#define MUX_OUT_DATA (128 * 1024)
-#define MUX_OUT_REST (512 * 1024)
 #define MUX_TURN     (32 * 1024)
+#define MUX_OUT_DATA (4 * (MUX_TURN + 8))
+#define MUX_OUT_REST (512 * 1024)
 
 /* Channels that either end may have open at once. */
 #define MUX_CHANNELS_MAX 1024

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
-FUZZERS = channel config control cred json kubeconfig pod pp prelude sshdlog \
-	status ws
+FUZZERS = channel config control cred json kubeconfig mux pod pp prelude \
+	sshdlog status ws
 check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_control \
 	tests/fuzz/fuzz_cred \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_kubeconfig \
+	tests/fuzz/fuzz_mux \
 	tests/fuzz/fuzz_pod \
 	tests/fuzz/fuzz_pp \
 	tests/fuzz/fuzz_prelude \
@@ -55,6 +56,10 @@ tests_fuzz_fuzz_kubeconfig_SOURCES = tests/fuzz/fuzz_kubeconfig.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_kubeconfig_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_kubeconfig_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_kubeconfig_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_mux_SOURCES = tests/fuzz/fuzz_mux.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_mux_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_mux_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_mux_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_pod_SOURCES = tests/fuzz/fuzz_pod.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_pod_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_pod_LDFLAGS = $(FUZZ_LINK)

@@ -2,7 +2,8 @@
 EXTRA_DIST += tests/data/transcripts \
 	tests/unit/envprobe.c tests/unit/envprobe.h \
 	tests/unit/exchange.h tests/unit/httpd.h tests/unit/jsoncheck.h \
-	tests/unit/kubeconfig_text.h tests/unit/shells.h \
+	tests/unit/kubeconfig_text.h tests/unit/muxpair.h \
+	tests/unit/muxplay.h tests/unit/muxrig.h tests/unit/shells.h \
 	tests/unit/syslogd.h tests/unit/tmpdir.h tests/unit/unit.h
 
 if HAVE_CMOCKA
@@ -25,6 +26,11 @@ UNIT_TESTS = \
 	tests/unit/test_limits \
 	tests/unit/test_log \
 	tests/unit/test_loop \
+	tests/unit/test_mux \
+	tests/unit/test_mux_flow \
+	tests/unit/test_mux_hello \
+	tests/unit/test_mux_memory \
+	tests/unit/test_mux_peer \
 	tests/unit/test_nbio \
 	tests/unit/test_net \
 	tests/unit/test_pod \
@@ -102,6 +108,19 @@ tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_CORE)
 tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_loop_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_flow_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_flow_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_hello_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_hello_LDADD = $(UNIT_CORE)
+# Counts what is allocated.
+tests_unit_test_mux_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_unit_test_mux_memory_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_peer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_peer_LDADD = $(UNIT_CORE)
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_net_CFLAGS = $(UNIT_CFLAGS)
