@@ -2,7 +2,7 @@
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
 FUZZERS = channel config control cred json kubeconfig mux pod pp prelude \
-	sshdlog status ws
+	request sshdlog status ws
 check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_control \
@@ -13,6 +13,7 @@ check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_pod \
 	tests/fuzz/fuzz_pp \
 	tests/fuzz/fuzz_prelude \
+	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_sshdlog \
 	tests/fuzz/fuzz_status \
 	tests/fuzz/fuzz_ws
@@ -73,6 +74,11 @@ tests_fuzz_fuzz_prelude_SOURCES = tests/fuzz/fuzz_prelude.c $(FUZZ_MAIN) \
 tests_fuzz_fuzz_prelude_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_prelude_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_prelude_LDADD = $(FUZZ_CORE)
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN) \
+	guest/modes.c guest/request.c guest/signals.c
+tests_fuzz_fuzz_request_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_request_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_request_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_sshdlog_SOURCES = tests/fuzz/fuzz_sshdlog.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sshdlog_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_sshdlog_LDFLAGS = $(FUZZ_LINK)

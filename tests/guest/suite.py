@@ -774,6 +774,37 @@ def test_tcp():
     same("ends well", 0, g.end())
 
 
+def test_eyeballs():
+    """RFC 8305, where tests/regress/guest.sh has made a network for it."""
+    with open("/etc/hosts") as f:
+        if "two.test" not in f.read():
+            print("# no network for it")
+            return
+    g = start()
+    listen = listener()
+    port = listen.getsockname()[1]
+    begin = time.monotonic()
+    c = g.tcp("two.test", port)
+    seconds = time.monotonic() - begin
+    check("the second address is tried beside the first", c.opened and
+          seconds < 5, (c.refused, seconds))
+    check("but later", seconds >= 0.2, seconds)
+    peer, _ = listen.accept()
+    c.close()
+    # Both at once; an ordinary one does not wait for them.
+    lost = [g.open(TCP, struct.pack(">H", port) + host)
+            for host in (b"void.test", b"2001:db8::9")]
+    check("beside those that hang", g.tcp("127.0.0.1", port).opened)
+    g.run(lambda: all(c.refused is not None for c in lost))
+    same("given up", [errno.ETIMEDOUT] * 2, [c.refused for c in lost])
+    print(f"# after {time.monotonic() - begin:.1f} s")
+    # Gone while some are under way.
+    for host in (b"void.test", b"192.0.2.9", b"two.test"):
+        g.open(TCP, struct.pack(">H", port) + host)
+    g.idle(0.1)
+    same("ends well", 0, g.end())
+
+
 def test_unix():
     g = start()
     with tempfile.TemporaryDirectory(dir=inside("/tmp")) as folder:
