@@ -60,7 +60,7 @@ sink_stop(struct sink *s)
 static void
 sink_end(struct sink *s)
 {
-	if (!s->eof || buf_len(s->queue) > 0 || s->end == SINK_NOTHING)
+	if (!s->eof || buf_len(s->queue) > 0)
 		return;
 	if (s->end == SINK_SHUTDOWN)
 		(void)shutdown(s->fd, SHUT_WR);

@@ -11,9 +11,8 @@
 
 /* What the end of the channel's data means to a descriptor. */
 enum sink_end {
-	SINK_CLOSE,    /* a pipe */
-	SINK_SHUTDOWN, /* a socket */
-	SINK_NOTHING,  /* a terminal: it has no end but its hang-up */
+	SINK_CLOSE,    /* a pipe's end; nothing to a terminal, open elsewhere */
+	SINK_SHUTDOWN, /* a socket's, in one direction */
 };
 
 struct sink;

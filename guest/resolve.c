@@ -44,16 +44,12 @@ resolve_now(const char *name, uint16_t port,
     struct resolve_addr addrs[RESOLVE_MAX])
 {
 	/* RFC 6761 section 6.3: not asked for anywhere. */
-	static const char *const localhost[] = {"::1", "127.0.0.1"};
-	const char *const *names = &name;
-	size_t i, count = 1, n = 0;
+	const int local = strcasecmp(name, "localhost") == 0;
+	const char *names[] = {local ? "::1" : name, "127.0.0.1"};
+	size_t i, n = 0;
 	struct addrinfo *res;
 
-	if (strcasecmp(name, "localhost") == 0) {
-		names = localhost;
-		count = 2;
-	}
-	for (i = 0; i < count; i++) {
+	for (i = 0; i < (local ? 2 : 1); i++) {
 		res = resolve_lookup(names[i], port, AI_NUMERICHOST);
 		if (res == NULL)
 			continue;

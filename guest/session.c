@@ -279,8 +279,7 @@ session_flows(struct session *s, struct session_fds *f, struct k8s_err *err)
 
 	memcpy(fd, f->ours, sizeof(fd));
 	f->ours[0] = -1;
-	s->in = sink_new(l, fd[0], s->c,
-	    s->tty != -1 ? SINK_NOTHING : SINK_CLOSE, NULL, s, err);
+	s->in = sink_new(l, fd[0], s->c, SINK_CLOSE, NULL, s, err);
 	if (s->in == NULL)
 		return -1;
 	f->ours[1] = -1;

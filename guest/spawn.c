@@ -92,7 +92,7 @@ spawn_motd(void)
 	(void)close(fd);
 }
 
-/* Nothing of our own handling of signals; what waits arrives now. */
+/* Nothing of our own handling of signals; those that wait arrive now. */
 static void
 spawn_signals(void)
 {
@@ -159,7 +159,8 @@ spawn_session(const struct spawn *s, struct k8s_err *err)
 	sigset_t all, before;
 	pid_t parent = getpid(), pid;
 
-	/* What is sent to it before it has started arrives when it has. */
+	/* What is sent to it before it has started must not meet our ways
+	 * with signals: it would be lost where we ignore it. */
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
 	if ((pid = fork()) == 0)

@@ -2,7 +2,7 @@
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
 FUZZERS = channel config control cred json kubeconfig mux pod pp prelude \
-	settings sshdlog status ws
+	request settings sshdlog status ws
 check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_control \
@@ -14,6 +14,7 @@ check_PROGRAMS += tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_pp \
 	tests/fuzz/fuzz_prelude \
 	tests/fuzz/fuzz_settings \
+	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_sshdlog \
 	tests/fuzz/fuzz_status \
 	tests/fuzz/fuzz_ws
@@ -78,6 +79,11 @@ tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_settings_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_settings_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_settings_LDADD = proxyprotocol/libproxyprotocol.a $(FUZZ_CORE)
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN) \
+	guest/request.c guest/signals.c
+tests_fuzz_fuzz_request_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_request_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_request_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_sshdlog_SOURCES = tests/fuzz/fuzz_sshdlog.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sshdlog_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_sshdlog_LDFLAGS = $(FUZZ_LINK)

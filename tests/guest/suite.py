@@ -149,6 +149,12 @@ def test_killed():
         st = run(g, f"echo out; echo err >&2; kill -{name} $$")
         same(f"killed by {name}", (name, "out\n", "err\n"),
              (st[0][0],) + st[1:] if isinstance(st[0], tuple) else st)
+    with open("/proc/sys/kernel/core_pattern") as f, \
+            tempfile.TemporaryDirectory(dir=inside("/tmp")) as folder:
+        if f.read(1) not in "|\n/":
+            there = folder[len(args.root or ""):]
+            same("a core file", ("SEGV", 1), run(
+                g, f"cd {there}; ulimit -c unlimited; kill -SEGV $$")[0])
     same("ends well", 0, g.end())
 
 
@@ -173,17 +179,18 @@ def test_signals():
         s.signal(name)
         st = s.wait()
         same(f"{name} ends it", name, st[0] if isinstance(st, tuple) else st)
-    early = []
-    for _ in range(100):
-        s = g.session(argv=["sleep", "100"], wait=False)
-        s.signal("TERM")
-        early.append(s)
-        if len(early) % 10 == 0:
-            for s in early[-10:]:
-                s.wait()
-    check("signals before the start", all(
-        isinstance(s.status, tuple) and s.status[0] == "TERM" for s in early),
-        [s.status for s in early])
+    # PIPE is ignored by the guest itself, TERM is blocked.
+    for name in ("TERM", "PIPE", "KILL"):
+        early = []
+        for _ in range(100):
+            s = g.session(argv=["sleep", "100"], wait=False)
+            s.signal(name)
+            early.append(s)
+            if len(early) % 10 == 0:
+                for s in early[-10:]:
+                    s.wait(5)
+        same(f"{name} before the start", {(name, 0)},
+             {s.status for s in early})
     # The whole group gets it.
     s = g.session("sleep 97531 & sleep 97531; wait")
     pids = [host_pid(g, "97531")]
@@ -209,6 +216,8 @@ def test_streams():
     same("stdin ends", (0, "5000000\n", ""),
          run(g, "wc -c", stdin=bytes(5000000)))
     same("empty stdin", (0, "0\n", ""), run(g, "wc -c"))
+    same("after all of it", (0, "200000\n", ""),
+         run(g, "sleep 0.3; wc -c", stdin=bytes(200000)))
     same("a command that reads little", 3,
          run(g, "head -c 1 >/dev/null; exit 3", stdin=bytes(3000000))[0])
     same("one that reads nothing", 4,
@@ -244,7 +253,9 @@ def test_streams():
     s.reading = True
     s.grant(s.received)
     same("but then", (0, (1 << 20) + 50000), (s.wait(), s.total))
-    # Neither starves the other.
+    # Neither starves the other, with a third that wants its turn as well.
+    third = g.session("yes")
+    third.keep = False
     for flood, other in (("yes", "echo word >&2"), ("yes >&2", "echo word")):
         s = g.session(f"{flood} & sleep 0.2; {other}; sleep 100")
         s.keep = False
@@ -318,11 +329,17 @@ def test_background():
     st = run(g, "trap '' HUP; sleep 5 & echo done", tty=(80, 24, b""))
     same("with a tty: ends with the leader", (0, "done\r\n"), st[:2])
     check("at once", time.monotonic() - begin < 3)
-    # Input for the one in the background is dropped, and does not jam.
-    s = g.session("exec 3<&0; sleep 1 & exit 0")
-    g.idle(0.2)
-    s.write(bytes(3000000))
-    same("stdin after the leader", 0, s.wait())
+    # Input that nobody will read is dropped, and does not jam: what waits
+    # when the leader ends, and what comes then.
+    s = g.session("exec 3<&0; sleep 100 & sleep 0.3; exit 0")
+    s.write(bytes(200000))
+    g.idle(0.6)
+    try:
+        s.write(bytes(3000000))
+        check("stdin after the leader", not s.got_close)
+    except Broken as e:
+        check("stdin after the leader", False, str(e))
+    s.close()
     g.end()
 
 
@@ -422,15 +439,16 @@ def test_zombies():
 def test_tty():
     g = start()
     st, out, err = run(g, "stty -a", tty=(111, 33, modes(
-        _1=2, _3=8, _5=255, _30=1, _36=0, _42=1, _53=0, _72=1, _128=19200,
-        _129=19200, _99=7)))
+        _1=2, _3=8, _5=255, _30=1, _36=0, _42=1, _53=0, _72=1, _129=19200,
+        _99=7)))
     same("stty works", 0, st)
     for text in ("rows 33", "columns 111", "erase = ^H", "intr = ^B",
                  "eof = <undef>", " ignpar", "-icrnl", " iutf8", "-echo ",
                  " onlcr", "19200"):
         check(f"mode: {text}", text in " " + out.replace("\r\n", " "), out)
     st, out, err = run(g, "stty -a", tty=(80, 24, modes(
-        _53=0, _0=0, _50=0) + bytes([160, 1, 2])))
+        _128=4800, _53=0, _0=0, _50=0) + bytes([160, 1, 2])))
+    check("the other speed", "speed 4800 " in out, out)
     check("modes end at TTY_OP_END", "-echo " in out and " isig" in
           " " + out.replace("\r\n", " "), out)
     s = g.session("stty -a", tty=(80, 24, b"\x35\0\0"))
@@ -453,9 +471,13 @@ def test_tty():
     s.signal("USR1")
     s.expect(b"now\r\n55 99")
     print(f"# 10000 sizes: {time.monotonic() - begin:.2f} s")
+    s.close()
+    # No shell, which may let its child have it alone.
+    s = g.session(argv=["cat"], tty=(80, 24, b""))
+    s.write(b"x\r")
+    s.expect(b"x\r\nx")
     s.write(b"\x03")
-    st = s.wait()
-    same("^C", ("INT", 0), st)
+    same("^C", ("INT", 0), s.wait())
     # All that was written before the end arrives.
     for i in range(5):
         s = g.session("head -c 500000 /dev/zero | tr '\\0' x; exit 7",
@@ -466,18 +488,21 @@ def test_tty():
             s.reading = True
         same(f"the last output of a terminal ({i})", (7, 500000),
              (s.wait(), s.out.count(b"x")))
-    # More than a window, read late: the rest comes after the leader's end.
-    s = g.open(SESSION, item(1, "head -c 1100000 /dev/zero | tr '\\0' x") +
-               item(3, struct.pack(">HHHH", 80, 24, 0, 0)))
-    s.reading = False
-    g.idle(1)
-    s.reading = True
-    s.grant(s.received)
-    s.wait()
-    same("and of one that is read late", 1100000, s.out.count(b"x"))
-    # A window that ends exactly where the terminal's output does.
-    s = g.session("cat >/dev/null & echo x", tty=(80, 24, b""))
-    same("EOF is nothing to a terminal", 0, (s.eof(), s.wait())[1])
+    # A window of it, and more, read late: the rest comes after the leader's
+    # end. Others hold the terminal, so it has no end by itself.
+    for n in (1 << 20, 1100000):
+        s = g.open(SESSION, item(1, "(trap '' HUP; exec sleep 60) & "
+                                 f"head -c {n} /dev/zero | tr '\\0' x") +
+                   item(3, struct.pack(">HHHH", 80, 24, 0, 0)))
+        s.reading = False
+        g.idle(1)
+        s.reading = True
+        s.grant(s.received)
+        s.wait(20)
+        same(f"and of one that is read late ({n})", n, s.out.count(b"x"))
+    s = g.session("sleep 0.3; tty", tty=(80, 24, b""))
+    s.eof()
+    same("EOF is nothing to a terminal", 0, s.wait())
     g.end()
 
 
@@ -544,13 +569,18 @@ def test_environment():
 
 
 def test_user():
-    g = start()
+    g = start({"HOME": "/root"}, extra_groups=[4])
     st, out, err = run(g, "id -u; id -g; echo $USER $LOGNAME; echo $HOME; "
                        "grep -E '^(Uid|Gid)' /proc/self/status; "
                        "echo x >/dev/stdout", user="nobody")
     lines = out.split("\n")
     same("user=nobody", (0, "65534", "nobody nobody"),
          (st, lines[0], lines[2]))
+    check("its own home", lines[3] not in ("", "/root"), out)
+    same("its groups", "65534\n", run(g, "id -G", user="nobody")[1])
+    if args.root:
+        same("a relative home is none", "/\n/\n",
+             run(g, "echo $HOME; pwd", user="odd")[1])
     check("all of its ids", "\t65534\t65534\t65534\t65534" in out, out)
     check("/dev/stdout", lines[-2] == "x", out)
     st, out, err = run(g, "grep CapEff /proc/self/status", user="nobody")
@@ -741,6 +771,37 @@ def test_tcp():
               c.refused in (errno.EINVAL, errno.EHOSTUNREACH), c.refused)
     check("no resolver is left", eventually(
         lambda: (g.idle(0.05), children(g.process.pid))[1] == []))
+    same("ends well", 0, g.end())
+
+
+def test_eyeballs():
+    """RFC 8305, where tests/regress/guest.sh has made a network for it."""
+    with open("/etc/hosts") as f:
+        if "two.test" not in f.read():
+            print("# no network for it")
+            return
+    g = start()
+    listen = listener()
+    port = listen.getsockname()[1]
+    begin = time.monotonic()
+    c = g.tcp("two.test", port)
+    seconds = time.monotonic() - begin
+    check("the second address is tried beside the first", c.opened and
+          seconds < 5, (c.refused, seconds))
+    check("but later", seconds >= 0.2, seconds)
+    peer, _ = listen.accept()
+    c.close()
+    # Both at once; an ordinary one does not wait for them.
+    lost = [g.open(TCP, struct.pack(">H", port) + host)
+            for host in (b"void.test", b"2001:db8::9")]
+    check("beside those that hang", g.tcp("127.0.0.1", port).opened)
+    g.run(lambda: all(c.refused is not None for c in lost))
+    same("given up", [errno.ETIMEDOUT] * 2, [c.refused for c in lost])
+    print(f"# after {time.monotonic() - begin:.1f} s")
+    # Gone while some are under way.
+    for host in (b"void.test", b"192.0.2.9", b"two.test"):
+        g.open(TCP, struct.pack(">H", port) + host)
+    g.idle(0.1)
     same("ends well", 0, g.end())
 
 
@@ -937,7 +998,7 @@ def main():
         begin = time.monotonic()
         try:
             test()
-        except (Broken, OSError) as e:
+        except Exception as e:
             check(f"{name[5:]}: {type(e).__name__}: {e}", False,
                   e.__traceback__.tb_next and
                   e.__traceback__.tb_next.tb_lineno)

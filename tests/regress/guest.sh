@@ -17,6 +17,23 @@ if [ "${1:-}" != inside ]; then
 fi
 ip link set lo up
 
+# Addresses from which no answer comes, and a name that has one of them first.
+ip link add void0 type veth peer name void1
+for i in void0 void1; do
+	sysctl -q -w "net.ipv6.conf.$i.accept_dad=0"
+	ip link set "$i" up
+done
+ip addr add 192.0.2.1/24 dev void0
+ip addr add 2001:db8::1/64 dev void0 nodad
+ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:09 dev void0
+ip neigh add 2001:db8::9 lladdr 02:00:00:00:00:09 dev void0
+hosts=$(mktemp)
+printf '%s\n' '127.0.0.1 localhost' '2001:db8::9 two.test' \
+    '127.0.0.1 two.test' '192.0.2.9 void.test' >"$hosts"
+chmod 644 "$hosts"
+mount --bind "$hosts" /etc/hosts
+rm "$hosts"
+
 failed=0
 
 # suite NAME ARGUMENT...
@@ -35,8 +52,10 @@ busybox_root() {
 	cp "$(command -v busybox)" "$1/bin/busybox"
 	chroot "$1" /bin/busybox --install -s /bin
 	printf '%s\n' root:x:0:0:root:/root:/bin/sh \
-	    nobody:x:65534:65534:nobody:/home:/bin/false >"$1/etc/passwd"
+	    nobody:x:65534:65534:nobody:/home:/bin/false \
+	    odd:x:4000:4000::relative: >"$1/etc/passwd"
 	printf '%s\n' root:x:0: tty:x:5: nobody:x:65534: >"$1/etc/group"
+	cp /etc/hosts "$1/etc/hosts"
 	mount --rbind /dev "$1/dev"
 	mount --rbind /proc "$1/proc"
 }
@@ -56,7 +75,7 @@ in_qemu() {
 	local t
 	set -- /usr/bin/qemu-aarch64 "$1"
 	for t in exits killed streams bulk stall tty login_shell environment \
-	    user agent tcp unix hostile end; do
+	    user agent tcp eyeballs unix hostile end; do
 		set -- -t "$t" "$@"
 	done
 	suite arm64 -b -n 10 "$@"
