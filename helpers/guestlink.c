@@ -63,11 +63,14 @@ guestlink_set_timer(struct guestlink *l, int ms)
  * To the container: the guest's file, then frames.
  */
 
+/* Some of it into p; returns how much, and in *frames how much of frames. */
 static size_t
-guestlink_next(struct guestlink *l, unsigned char *p)
+guestlink_next(struct guestlink *l, unsigned char *p, size_t *frames)
 {
 	const unsigned char *from;
 	size_t len;
+
+	*frames = 0;
 
 	if (l->carry->state == CARRY_NEED) {
 		len = l->carry->guest->len - l->file_sent;
@@ -85,10 +88,9 @@ guestlink_next(struct guestlink *l, unsigned char *p)
 	from = mux_out(l->mux, &len);
 	if (len > EXEC_STDIN_MAX)
 		len = EXEC_STDIN_MAX;
-	if (len == 0)
-		return 0;
-	memcpy(p, from, len);
-	mux_written(l->mux, len);
+	if (len > 0)
+		memcpy(p, from, len);
+	*frames = len;
 	return len;
 }
 
@@ -97,11 +99,15 @@ guestlink_pump(void *arg)
 {
 	struct guestlink *l = arg;
 	unsigned char *p;
-	size_t len;
+	size_t len, frames;
 
 	while (l->exec != NULL && (p = exec_stdin_buf(l->exec)) != NULL &&
-	    (len = guestlink_next(l, p)) > 0)
+	    (len = guestlink_next(l, p, &frames)) > 0) {
 		exec_stdin_send(l->exec, len);
+		/* Last: channels get their turn, which may bring us here. */
+		if (frames > 0)
+			mux_written(l->mux, frames);
+	}
 }
 
 /*
