@@ -37,15 +37,18 @@ struct guestsession {
 static void
 guestsession_check_done(struct guestsession *g)
 {
-	struct k8s_err none = K8S_ERR_INIT;
+	struct k8s_err why;
 
 	if (g->channel != NULL ||
 	    (client_queued(g->client) > 0 && !client_is_gone(g->client)))
 		return;
 	if (g->link != NULL && g->opened) {
 		/* All is said. What is left there ends with its stdin. */
-		k8s_err_set(&none, K8S_ERR_DISCONNECT, "the session is over");
-		guestlink_abort(g->link, &none);
+		k8s_err_set(&why, K8S_ERR_DISCONNECT, "%s",
+		    g->result->exit_code == -1
+			? "k8shell-guest did not say how the session ended"
+			: "the session is over");
+		guestlink_abort(g->link, &why);
 	} else if (g->link == NULL) {
 		loop_stop(g->loop);
 	}
