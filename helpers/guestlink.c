@@ -211,6 +211,7 @@ guestlink_opened(void *arg, int can_close)
 
 	(void)can_close;
 	l->opened = 1;
+	guestlink_set_timer(l, GUESTLINK_START_TIMEOUT_MS);
 }
 
 static void
@@ -309,6 +310,5 @@ guestlink_start(struct loop *loop, struct ws_client *client,
 		free(l);
 		return NULL;
 	}
-	guestlink_set_timer(l, GUESTLINK_START_TIMEOUT_MS);
 	return l;
 }
