@@ -164,6 +164,7 @@ carry_reset(struct carry *c)
 {
 	c->state = CARRY_LISTENING;
 	c->guest = NULL;
+	c->sent = 0;
 	c->line_len = 0;
 	c->asked = 0;
 }
@@ -211,7 +212,9 @@ carry_feed(struct carry *c, const unsigned char *p, size_t len,
 	size_t i;
 
 	for (i = 0; i < len && c->state != CARRY_NONE; i++) {
-		if (c->line_len == 0 && p[i] == CARRY_HELLO) {
+		/* Not a guest that has only half of its file. */
+		if (c->line_len == 0 && p[i] == CARRY_HELLO &&
+		    c->state == CARRY_LISTENING) {
 			c->state = CARRY_RUNS;
 			return i;
 		}
@@ -228,5 +231,22 @@ carry_feed(struct carry *c, const unsigned char *p, size_t len,
 			c->line[c->line_len++] = (char)p[i];
 		}
 	}
+	return len;
+}
+
+size_t
+carry_next(struct carry *c, unsigned char *p, size_t max)
+{
+	size_t len;
+
+	if (c->state != CARRY_NEED)
+		return 0;
+	len = c->guest->len - c->sent;
+	if (len > max)
+		len = max;
+	memcpy(p, c->guest->p + c->sent, len);
+	c->sent += len;
+	if (c->sent == c->guest->len)
+		c->state = CARRY_LISTENING;
 	return len;
 }

@@ -18,7 +18,6 @@ struct guestlink {
 	void *arg;
 	struct exec *exec;
 	struct carry *carry;
-	size_t file_sent; /* of carry->guest */
 	struct mux *mux;
 	int timerfd;
 	struct loop_io *timer;
@@ -72,19 +71,8 @@ guestlink_next(struct guestlink *l, unsigned char *p, size_t *frames)
 
 	*frames = 0;
 
-	if (l->carry->state == CARRY_NEED) {
-		len = l->carry->guest->len - l->file_sent;
-		if (len > EXEC_STDIN_MAX)
-			len = EXEC_STDIN_MAX;
-		memcpy(p, l->carry->guest->p + l->file_sent, len);
-		l->file_sent += len;
-		/* Now it is its turn to speak. */
-		if (l->file_sent == l->carry->guest->len)
-			l->carry->state = CARRY_LISTENING;
-		return len;
-	}
 	if (l->mux == NULL)
-		return 0;
+		return carry_next(l->carry, p, EXEC_STDIN_MAX);
 	from = mux_out(l->mux, &len);
 	if (len > EXEC_STDIN_MAX)
 		len = EXEC_STDIN_MAX;
