@@ -94,9 +94,9 @@ carry_read(struct carry_guest *g, const char *path, struct k8s_err *err)
 	if ((g->p = malloc(g->len)) == NULL)
 		return k8s_err_errno(err, "out of memory");
 	memcpy(g->p, buf_data(b), g->len);
-	if (carry_id(g) == -1)
-		return k8s_err_set(err, K8S_ERR_SYSTEM, "%s: no SHA-256", path);
-	return 0;
+	if (carry_id(g) == 0)
+		return 0;
+	return k8s_err_set(err, K8S_ERR_SYSTEM, "%s: no SHA-256", path);
 }
 
 static int
@@ -135,9 +135,11 @@ carry_init(struct carry *c, const char *dir, struct k8s_err *err)
 		g->machine = carry_machines[i];
 		(void)snprintf(path, sizeof(path), "%s/k8shell-guest-%s", dir,
 		    g->machine);
-		if (carry_read(g, path, &why) == 0)
+		if (access(path, F_OK) == -1 && errno == ENOENT)
+			continue;
+		if (carry_read(g, path, &why) == 0) {
 			c->guests_len++;
-		else if (errno != ENOENT) {
+		} else {
 			carry_clear(c);
 			return k8s_err_set(err, why.code, "%s", why.msg);
 		}
@@ -183,8 +185,8 @@ carry_none(struct carry *c, struct k8s_err *err, const char *why)
 static void
 carry_line(struct carry *c, struct k8s_err *err)
 {
-	char machine[32];
-	size_t i, n;
+	char need[64];
+	size_t i;
 
 	c->line[c->line_len] = '\0';
 	if (strncmp(c->line, "no ", 3) == 0) {
@@ -192,16 +194,17 @@ carry_line(struct carry *c, struct k8s_err *err)
 		return;
 	}
 	/* Once: what else is there would be sent without end. */
-	if (!c->asked && sscanf(c->line, "need %31s %zu", machine, &n) == 2)
-		for (i = 0; i < c->guests_len; i++)
-			if (strcmp(machine, c->guests[i].machine) == 0 &&
-			    n == c->guests[i].len) {
-				c->asked = 1;
-				c->guest = &c->guests[i];
-				c->state = CARRY_NEED;
-				c->line_len = 0;
-				return;
-			}
+	for (i = 0; i < c->guests_len && !c->asked; i++) {
+		(void)snprintf(need, sizeof(need), "need %s %zu",
+		    c->guests[i].machine, c->guests[i].len);
+		if (strcmp(c->line, need) == 0) {
+			c->asked = 1;
+			c->guest = &c->guests[i];
+			c->state = CARRY_NEED;
+			c->line_len = 0;
+			return;
+		}
+	}
 	carry_none(c, err, c->line);
 }
 
