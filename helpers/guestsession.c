@@ -483,7 +483,8 @@ guestsession_run(struct loop *loop, struct client *client,
 	if (g.link == NULL)
 		return -1;
 	ret = loop_run(loop, err);
-	*no_guest = g.no_guest;
+	/* Nobody is there for whom anything else could be tried. */
+	*no_guest = g.no_guest && !client_is_gone(client);
 	client_attach(client, NULL, NULL);
 	return ret;
 }
