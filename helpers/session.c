@@ -393,7 +393,13 @@ session_die(struct session *s, int sig)
 	sigset_t set;
 
 	setup_clear(&s->setup);
-
+	/*
+	 * Nothing dies of these, whatever the container says: we would stop,
+	 * and stay.
+	 */
+	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN ||
+	    sig == SIGTTOU)
+		return 128 + sig;
 	(void)signal(sig, SIG_DFL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, sig);
