@@ -82,8 +82,9 @@ agent_freep(struct agent **a)
 static void
 agent_watch(struct agent_conn *k)
 {
-	uint32_t events = EPOLLERR;
+	uint32_t events = 0;
 
+	/* With nothing to do its hang-up, which lasts, is not listened to. */
 	if (!k->in_eof && mux_room(k->channel) > 0)
 		events |= EPOLLIN;
 	if (buf_len(k->queue) > 0)
@@ -116,6 +117,9 @@ agent_flush(struct agent_conn *k)
 		}
 		buf_consume(k->queue, (size_t)n);
 		mux_passed_on(k->channel, (size_t)n);
+		/* That can have called room(), and that have failed. */
+		if (k->a == NULL)
+			return -1;
 	}
 	if (k->out_eof)
 		(void)shutdown(k->fd, SHUT_WR);
@@ -129,20 +133,22 @@ agent_receive(struct agent_conn *k)
 	unsigned char *p;
 	size_t len;
 	ssize_t n;
+	int failed;
 
 	if (k->in_eof || (p = mux_reserve(k->channel, &len)) == NULL)
 		return 0;
 	n = recv(k->fd, p, len, MSG_DONTWAIT);
+	failed = n == -1 && errno != EAGAIN && errno != EINTR;
 	mux_commit(k->channel, MUX_DATA, n > 0 ? (size_t)n : 0);
-	if (n == -1 && errno != EAGAIN && errno != EINTR) {
+	if (k->a != NULL && failed)
 		agent_fail(k);
+	if (k->a == NULL)
 		return -1;
-	}
 	if (n == 0) {
 		k->in_eof = 1;
 		mux_eof(k->channel);
 	}
-	return 0;
+	return k->a == NULL ? -1 : 0;
 }
 
 static void
