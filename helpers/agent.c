@@ -238,14 +238,21 @@ agent_accept(struct agent *a, struct mux_channel *c)
 	agent_watch(k);
 }
 
-/* path's folder, if it is below front and nothing in it climbs out. */
+/*
+ * path's folder, if path begins with front, has that many slashes behind it,
+ * so that nothing in it leads elsewhere, and fits into a socket's address.
+ */
 static int
-agent_folder(const char *path, const char *front, char *folder, size_t size)
+agent_folder(const char *path, const char *front, int slashes, char *folder,
+    size_t size)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/'), *p;
 
-	if (strncmp(path, front, strlen(front)) != 0 || slash == NULL ||
-	    strstr(path, "/../") != NULL || (size_t)(slash - path) >= size)
+	if (strlen(path) >= size || strncmp(path, front, strlen(front)) != 0)
+		return 0;
+	for (p = path + strlen(front); (p = strchr(p, '/')) != NULL; p++)
+		slashes--;
+	if (slashes != 0)
 		return 0;
 	memcpy(folder, path, (size_t)(slash - path));
 	folder[slash - path] = '\0';
@@ -261,9 +268,9 @@ agent_is_sshds(const char *path, uid_t uid, const char *home)
 	int n;
 
 	n = snprintf(agents, sizeof(agents), "%s/.ssh/agent/", home);
-	if (!agent_folder(path, "/tmp/ssh-", folder, sizeof(folder)) &&
+	if (!agent_folder(path, "/tmp/ssh-", 1, folder, sizeof(folder)) &&
 	    (n < 0 || (size_t)n >= sizeof(agents) ||
-		!agent_folder(path, agents, folder, sizeof(folder))))
+		!agent_folder(path, agents, 0, folder, sizeof(folder))))
 		return 0;
 	return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) &&
 	    st.st_uid == uid && (st.st_mode & 077) == 0 &&
