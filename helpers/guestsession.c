@@ -12,6 +12,9 @@
 #include "lib/core/log.h"
 #include "lib/core/modes.h"
 
+/* Bytes of stdin in a row, before the loop looks at everything else. */
+#define GUESTSESSION_BURST (256 * 1024)
+
 /* Items of a session's OPEN (PROTOCOL.mux, section 4). */
 enum {
 	ITEM_COMMAND = 1,
@@ -37,9 +40,6 @@ struct guestsession {
 	uint64_t signals_due; /* bit n: signal n */
 	size_t burst; /* bytes of stdin sent since the loop had its turn */
 };
-
-/* Most of them: others are to have theirs. */
-#define GUESTSESSION_BURST (256 * 1024)
 
 static void
 guestsession_check_done(struct guestsession *g)
@@ -196,14 +196,13 @@ guestsession_send(struct guestsession *g)
 		return;
 	}
 	n = client_read(g->client, p, len);
+	g->in_eof = n == 0 || (n == -1 && errno != EAGAIN);
 	if (n > 0)
 		g->burst += (size_t)n;
-	client_want_input(g->client, n > 0 || (n == -1 && errno == EAGAIN));
-	if (n == 0 || (n == -1 && errno != EAGAIN))
-		g->in_eof = 1;
+	client_want_input(g->client, !g->in_eof);
 	/* Behind all else: it may call room(), and that this. */
 	mux_commit(g->channel, MUX_DATA, n > 0 ? (size_t)n : 0);
-	if (n > 0 || !g->in_eof)
+	if (n > 0 || (n == -1 && !g->in_eof))
 		return;
 	if (!client_is_tty(g->client))
 		mux_eof(g->channel);
