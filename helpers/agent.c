@@ -82,8 +82,9 @@ agent_freep(struct agent **a)
 static void
 agent_watch(struct agent_conn *k)
 {
-	uint32_t events = EPOLLERR;
+	uint32_t events = 0;
 
+	/* With nothing to do its hang-up, which lasts, is not listened to. */
 	if (!k->in_eof && mux_room(k->channel) > 0)
 		events |= EPOLLIN;
 	if (buf_len(k->queue) > 0)
@@ -116,6 +117,9 @@ agent_flush(struct agent_conn *k)
 		}
 		buf_consume(k->queue, (size_t)n);
 		mux_passed_on(k->channel, (size_t)n);
+		/* That can have called room(), and that have failed. */
+		if (k->a == NULL)
+			return -1;
 	}
 	if (k->out_eof)
 		(void)shutdown(k->fd, SHUT_WR);
@@ -129,20 +133,22 @@ agent_receive(struct agent_conn *k)
 	unsigned char *p;
 	size_t len;
 	ssize_t n;
+	int failed;
 
 	if (k->in_eof || (p = mux_reserve(k->channel, &len)) == NULL)
 		return 0;
 	n = recv(k->fd, p, len, MSG_DONTWAIT);
+	failed = n == -1 && errno != EAGAIN && errno != EINTR;
 	mux_commit(k->channel, MUX_DATA, n > 0 ? (size_t)n : 0);
-	if (n == -1 && errno != EAGAIN && errno != EINTR) {
+	if (k->a != NULL && failed)
 		agent_fail(k);
+	if (k->a == NULL)
 		return -1;
-	}
 	if (n == 0) {
 		k->in_eof = 1;
 		mux_eof(k->channel);
 	}
-	return 0;
+	return k->a == NULL ? -1 : 0;
 }
 
 static void
@@ -232,14 +238,21 @@ agent_accept(struct agent *a, struct mux_channel *c)
 	agent_watch(k);
 }
 
-/* path's folder, if it is below front and nothing in it climbs out. */
+/*
+ * path's folder, if path begins with front, has that many slashes behind it,
+ * so that nothing in it leads elsewhere, and fits into a socket's address.
+ */
 static int
-agent_folder(const char *path, const char *front, char *folder, size_t size)
+agent_folder(const char *path, const char *front, int slashes, char *folder,
+    size_t size)
 {
-	const char *slash = strrchr(path, '/');
+	const char *slash = strrchr(path, '/'), *p;
 
-	if (strncmp(path, front, strlen(front)) != 0 || slash == NULL ||
-	    strstr(path, "/../") != NULL || (size_t)(slash - path) >= size)
+	if (strlen(path) >= size || strncmp(path, front, strlen(front)) != 0)
+		return 0;
+	for (p = path + strlen(front); (p = strchr(p, '/')) != NULL; p++)
+		slashes--;
+	if (slashes != 0)
 		return 0;
 	memcpy(folder, path, (size_t)(slash - path));
 	folder[slash - path] = '\0';
@@ -255,9 +268,9 @@ agent_is_sshds(const char *path, uid_t uid, const char *home)
 	int n;
 
 	n = snprintf(agents, sizeof(agents), "%s/.ssh/agent/", home);
-	if (!agent_folder(path, "/tmp/ssh-", folder, sizeof(folder)) &&
+	if (!agent_folder(path, "/tmp/ssh-", 1, folder, sizeof(folder)) &&
 	    (n < 0 || (size_t)n >= sizeof(agents) ||
-		!agent_folder(path, agents, folder, sizeof(folder))))
+		!agent_folder(path, agents, 0, folder, sizeof(folder))))
 		return 0;
 	return lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) &&
 	    st.st_uid == uid && (st.st_mode & 077) == 0 &&

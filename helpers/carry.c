@@ -94,9 +94,9 @@ carry_read(struct carry_guest *g, const char *path, struct k8s_err *err)
 	if ((g->p = malloc(g->len)) == NULL)
 		return k8s_err_errno(err, "out of memory");
 	memcpy(g->p, buf_data(b), g->len);
-	if (carry_id(g) == -1)
-		return k8s_err_set(err, K8S_ERR_SYSTEM, "%s: no SHA-256", path);
-	return 0;
+	if (carry_id(g) == 0)
+		return 0;
+	return k8s_err_set(err, K8S_ERR_SYSTEM, "%s: no SHA-256", path);
 }
 
 static int
@@ -135,9 +135,11 @@ carry_init(struct carry *c, const char *dir, struct k8s_err *err)
 		g->machine = carry_machines[i];
 		(void)snprintf(path, sizeof(path), "%s/k8shell-guest-%s", dir,
 		    g->machine);
-		if (carry_read(g, path, &why) == 0)
+		if (access(path, F_OK) == -1 && errno == ENOENT)
+			continue;
+		if (carry_read(g, path, &why) == 0) {
 			c->guests_len++;
-		else if (errno != ENOENT) {
+		} else {
 			carry_clear(c);
 			return k8s_err_set(err, why.code, "%s", why.msg);
 		}
@@ -164,6 +166,7 @@ carry_reset(struct carry *c)
 {
 	c->state = CARRY_LISTENING;
 	c->guest = NULL;
+	c->sent = 0;
 	c->line_len = 0;
 	c->asked = 0;
 }
@@ -182,8 +185,8 @@ carry_none(struct carry *c, struct k8s_err *err, const char *why)
 static void
 carry_line(struct carry *c, struct k8s_err *err)
 {
-	char machine[32];
-	size_t i, n;
+	char need[64];
+	size_t i;
 
 	c->line[c->line_len] = '\0';
 	if (strncmp(c->line, "no ", 3) == 0) {
@@ -191,16 +194,17 @@ carry_line(struct carry *c, struct k8s_err *err)
 		return;
 	}
 	/* Once: what else is there would be sent without end. */
-	if (!c->asked && sscanf(c->line, "need %31s %zu", machine, &n) == 2)
-		for (i = 0; i < c->guests_len; i++)
-			if (strcmp(machine, c->guests[i].machine) == 0 &&
-			    n == c->guests[i].len) {
-				c->asked = 1;
-				c->guest = &c->guests[i];
-				c->state = CARRY_NEED;
-				c->line_len = 0;
-				return;
-			}
+	for (i = 0; i < c->guests_len && !c->asked; i++) {
+		(void)snprintf(need, sizeof(need), "need %s %zu",
+		    c->guests[i].machine, c->guests[i].len);
+		if (strcmp(c->line, need) == 0) {
+			c->asked = 1;
+			c->guest = &c->guests[i];
+			c->state = CARRY_NEED;
+			c->line_len = 0;
+			return;
+		}
+	}
 	carry_none(c, err, c->line);
 }
 
@@ -211,7 +215,9 @@ carry_feed(struct carry *c, const unsigned char *p, size_t len,
 	size_t i;
 
 	for (i = 0; i < len && c->state != CARRY_NONE; i++) {
-		if (c->line_len == 0 && p[i] == CARRY_HELLO) {
+		/* Not a guest that has only half of its file. */
+		if (c->line_len == 0 && p[i] == CARRY_HELLO &&
+		    c->state == CARRY_LISTENING) {
 			c->state = CARRY_RUNS;
 			return i;
 		}
@@ -228,5 +234,22 @@ carry_feed(struct carry *c, const unsigned char *p, size_t len,
 			c->line[c->line_len++] = (char)p[i];
 		}
 	}
+	return len;
+}
+
+size_t
+carry_next(struct carry *c, unsigned char *p, size_t max)
+{
+	size_t len;
+
+	if (c->state != CARRY_NEED)
+		return 0;
+	len = c->guest->len - c->sent;
+	if (len > max)
+		len = max;
+	memcpy(p, c->guest->p + c->sent, len);
+	c->sent += len;
+	if (c->sent == c->guest->len)
+		c->state = CARRY_LISTENING;
 	return len;
 }

@@ -58,6 +58,7 @@ struct carry {
 
 	enum carry_state state;
 	const struct carry_guest *guest; /* asked for */
+	size_t sent;			 /* of its file */
 	char line[CARRY_LINE_MAX];
 	size_t line_len;
 	int asked;
@@ -79,5 +80,11 @@ void carry_reset(struct carry *c);
  */
 size_t carry_feed(struct carry *c, const unsigned char *p, size_t len,
     struct k8s_err *err);
+
+/*
+ * The next bytes of the file that is asked for, at most max, into p; returns
+ * how many. With the last of them it is the container's turn to speak.
+ */
+size_t carry_next(struct carry *c, unsigned char *p, size_t max);
 
 #endif

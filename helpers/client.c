@@ -85,7 +85,7 @@ client_out_event(void *arg, uint32_t events)
 	/* A hang-up is heard of all the time. */
 	if (buf_len(o->queue) == 0)
 		loop_want(o->watch, EPOLLERR);
-	if ((taken = before - buf_len(o->queue)) > 0)
+	if ((taken = before - buf_len(o->queue)) > 0 && c->h != NULL)
 		c->h->taken(c->arg, o->stream, taken);
 }
 
@@ -131,7 +131,8 @@ client_in_event(void *arg, uint32_t events)
 	struct client *c = arg;
 
 	(void)events;
-	c->h->input(c->arg);
+	if (c->h != NULL)
+		c->h->input(c->arg);
 }
 
 void
@@ -310,6 +311,7 @@ client_attach(struct client *c, const struct client_handler *h, void *arg)
 void
 client_free(struct client *c)
 {
+	struct signalfd_siginfo si;
 	size_t i;
 
 	if (c == NULL)
@@ -325,8 +327,12 @@ client_free(struct client *c)
 	if (c->raw)
 		/* Not TCSADRAIN: it would wait for a reader that is gone. */
 		(void)tcsetattr(STDIN_FILENO, TCSANOW, &c->saved);
-	if (c->sigfd != -1)
+	if (c->sigfd != -1) {
+		/* One that came too late for the command is not for us. */
+		while (read(c->sigfd, &si, sizeof(si)) > 0)
+			continue;
 		(void)close(c->sigfd);
+	}
 	(void)sigprocmask(SIG_SETMASK, &c->old_mask, NULL);
 	free(c);
 }

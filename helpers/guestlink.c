@@ -18,7 +18,6 @@ struct guestlink {
 	void *arg;
 	struct exec *exec;
 	struct carry *carry;
-	size_t file_sent; /* of carry->guest */
 	struct mux *mux;
 	int timerfd;
 	struct loop_io *timer;
@@ -63,32 +62,23 @@ guestlink_set_timer(struct guestlink *l, int ms)
  * To the container: the guest's file, then frames.
  */
 
+/* Some of it into p; returns how much, and in *frames how much of frames. */
 static size_t
-guestlink_next(struct guestlink *l, unsigned char *p)
+guestlink_next(struct guestlink *l, unsigned char *p, size_t *frames)
 {
 	const unsigned char *from;
 	size_t len;
 
-	if (l->carry->state == CARRY_NEED) {
-		len = l->carry->guest->len - l->file_sent;
-		if (len > EXEC_STDIN_MAX)
-			len = EXEC_STDIN_MAX;
-		memcpy(p, l->carry->guest->p + l->file_sent, len);
-		l->file_sent += len;
-		/* Now it is its turn to speak. */
-		if (l->file_sent == l->carry->guest->len)
-			l->carry->state = CARRY_LISTENING;
-		return len;
-	}
+	*frames = 0;
+
 	if (l->mux == NULL)
-		return 0;
+		return carry_next(l->carry, p, EXEC_STDIN_MAX);
 	from = mux_out(l->mux, &len);
 	if (len > EXEC_STDIN_MAX)
 		len = EXEC_STDIN_MAX;
-	if (len == 0)
-		return 0;
-	memcpy(p, from, len);
-	mux_written(l->mux, len);
+	if (len > 0)
+		memcpy(p, from, len);
+	*frames = len;
 	return len;
 }
 
@@ -97,11 +87,15 @@ guestlink_pump(void *arg)
 {
 	struct guestlink *l = arg;
 	unsigned char *p;
-	size_t len;
+	size_t len, frames;
 
 	while (l->exec != NULL && (p = exec_stdin_buf(l->exec)) != NULL &&
-	    (len = guestlink_next(l, p)) > 0)
+	    (len = guestlink_next(l, p, &frames)) > 0) {
 		exec_stdin_send(l->exec, len);
+		/* Last: channels get their turn, which may bring us here. */
+		if (frames > 0)
+			mux_written(l->mux, frames);
+	}
 }
 
 /*
@@ -205,6 +199,7 @@ guestlink_opened(void *arg, int can_close)
 
 	(void)can_close;
 	l->opened = 1;
+	guestlink_set_timer(l, GUESTLINK_START_TIMEOUT_MS);
 }
 
 static void
@@ -215,7 +210,6 @@ guestlink_ended(void *arg, int exit_code, int http_refused,
 	char safe[GUESTLINK_STDERR_MAX * 4 + 1];
 
 	l->exec = NULL;
-	mux_free(l->mux);
 	if (l->note_len > 0)
 		log_info("the container's stderr: %s",
 		    log_escape(safe, sizeof(safe), l->note, l->note_len));
@@ -232,6 +226,9 @@ guestlink_ended(void *arg, int exit_code, int http_refused,
 			    l->note_len > 0 ? ": " : "",
 			    l->note_len > 0 ? safe : "");
 	}
+	/* Only now that why is known: channels that close may abort us. */
+	mux_free(l->mux);
+	l->mux = NULL;
 	loop_del(l->timer);
 	(void)close(l->timerfd);
 	l->h->ended(l->arg, l->how, http_refused, &l->why);
@@ -301,6 +298,5 @@ guestlink_start(struct loop *loop, struct ws_client *client,
 		free(l);
 		return NULL;
 	}
-	guestlink_set_timer(l, GUESTLINK_START_TIMEOUT_MS);
 	return l;
 }

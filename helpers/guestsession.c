@@ -12,6 +12,9 @@
 #include "lib/core/log.h"
 #include "lib/core/modes.h"
 
+/* Bytes of stdin in a row, before the loop looks at everything else. */
+#define GUESTSESSION_BURST (256 * 1024)
+
 /* Items of a session's OPEN (PROTOCOL.mux, section 4). */
 enum {
 	ITEM_COMMAND = 1,
@@ -31,21 +34,28 @@ struct guestsession {
 	struct mux_channel *channel; /* NULL once closed */
 	struct agent *agent;
 	int opened, no_guest;
-	size_t queued[2]; /* of each stream's, by the client; not passed on */
+	int in_eof;
+	/* What is still to be said, as soon as it can be. */
+	int size_due;
+	uint64_t signals_due; /* bit n: signal n */
+	size_t burst; /* bytes of stdin sent since the loop had its turn */
 };
 
 static void
 guestsession_check_done(struct guestsession *g)
 {
-	struct k8s_err none = K8S_ERR_INIT;
+	struct k8s_err why;
 
 	if (g->channel != NULL ||
 	    (client_queued(g->client) > 0 && !client_is_gone(g->client)))
 		return;
 	if (g->link != NULL && g->opened) {
 		/* All is said. What is left there ends with its stdin. */
-		k8s_err_set(&none, K8S_ERR_DISCONNECT, "the session is over");
-		guestlink_abort(g->link, &none);
+		k8s_err_set(&why, K8S_ERR_DISCONNECT, "%s",
+		    g->result->exit_code == -1
+			? "k8shell-guest did not say how the session ended"
+			: "the session is over");
+		guestlink_abort(g->link, &why);
 	} else if (g->link == NULL) {
 		loop_stop(g->loop);
 	}
@@ -136,12 +146,79 @@ guestsession_items(const struct guestsession *g, struct buf *b)
  * The channel.
  */
 
+/* Size and signals that are due. -1: they have to wait; room() follows. */
+static int
+guestsession_say(struct guestsession *g)
+{
+	const char *name;
+	struct winsize ws;
+	unsigned char p[8];
+	int sig;
+
+	if (g->channel == NULL || !g->result->started)
+		return -1;
+	if (g->size_due) {
+		ws = client_size(g->client);
+		put_size(p, &ws);
+		g->size_due = 0;
+		if (mux_message(g->channel, MUX_SIZE, p, sizeof(p)) == -1) {
+			g->size_due = 1;
+			return -1;
+		}
+	}
+	for (sig = 1; g->signals_due != 0 && sig < 64; sig++) {
+		if ((g->signals_due >> sig & 1) == 0)
+			continue;
+		name = sigabbrev_np(sig);
+		/* Before it is sent: that may bring us here again. */
+		g->signals_due &= ~(1ULL << sig);
+		if (mux_message(g->channel, MUX_SIGNAL, name, strlen(name)) ==
+		    -1) {
+			g->signals_due |= 1ULL << sig;
+			return -1;
+		}
+	}
+	return 0;
+}
+
+/* One read, right into the frame that will carry it. */
+static void
+guestsession_send(struct guestsession *g)
+{
+	unsigned char *p;
+	size_t len;
+	ssize_t n;
+
+	if (g->channel == NULL || !g->result->started || g->in_eof ||
+	    (p = mux_reserve(g->channel, &len)) == NULL) {
+		/* room() turns it on again. */
+		client_want_input(g->client, 0);
+		return;
+	}
+	n = client_read(g->client, p, len);
+	g->in_eof = n == 0 || (n == -1 && errno != EAGAIN);
+	if (n > 0)
+		g->burst += (size_t)n;
+	client_want_input(g->client, !g->in_eof);
+	/* Behind all else: it may call room(), and that this. */
+	mux_commit(g->channel, MUX_DATA, n > 0 ? (size_t)n : 0);
+	if (n > 0 || (n == -1 && !g->in_eof))
+		return;
+	if (!client_is_tty(g->client))
+		mux_eof(g->channel);
+	else
+		/* A terminal has no end but its hang-up. */
+		client_hang_up(g->client);
+}
+
 static void
 guestsession_opened(void *arg)
 {
 	struct guestsession *g = arg;
 
 	g->result->started = 1;
+	/* Of the size the OPEN had there may be a newer one. */
+	(void)guestsession_say(g);
 	client_want_input(g->client, 1);
 }
 
@@ -174,7 +251,6 @@ guestsession_data(void *arg, enum mux_type type, const unsigned char *p,
 		    "output came faster than asked for");
 		return;
 	}
-	g->queued[s] += queued;
 	/* What is written is passed on; of the rest taken() will tell. */
 	if (g->channel != NULL && len > queued)
 		mux_passed_on(g->channel, len - queued);
@@ -185,7 +261,13 @@ guestsession_room(void *arg)
 {
 	struct guestsession *g = arg;
 
-	client_want_input(g->client, 1);
+	/* It is our turn now and not later, unless we had many. */
+	if (guestsession_say(g) == -1 || g->in_eof)
+		return;
+	if (g->burst < GUESTSESSION_BURST)
+		guestsession_send(g);
+	else
+		client_want_input(g->client, 1);
 }
 
 static void
@@ -314,26 +396,9 @@ static void
 guestsession_input(void *arg)
 {
 	struct guestsession *g = arg;
-	unsigned char *p;
-	size_t len;
-	ssize_t n;
 
-	if (g->channel == NULL || !g->result->started ||
-	    (p = mux_reserve(g->channel, &len)) == NULL) {
-		/* room() turns it on again. */
-		client_want_input(g->client, 0);
-		return;
-	}
-	n = client_read(g->client, p, len);
-	mux_commit(g->channel, MUX_DATA, n > 0 ? (size_t)n : 0);
-	if (n > 0 || (n == -1 && errno == EAGAIN))
-		return;
-	client_want_input(g->client, 0);
-	if (!client_is_tty(g->client))
-		mux_eof(g->channel);
-	else
-		/* A terminal has no end but its hang-up. */
-		client_hang_up(g->client);
+	g->burst = 0;
+	guestsession_send(g);
 }
 
 static void
@@ -341,7 +406,7 @@ guestsession_taken(void *arg, enum client_stream s, size_t n)
 {
 	struct guestsession *g = arg;
 
-	g->queued[s] -= n;
+	(void)s;
 	if (g->channel != NULL)
 		mux_passed_on(g->channel, n);
 	guestsession_check_done(g);
@@ -351,24 +416,24 @@ static void
 guestsession_resized(void *arg)
 {
 	struct guestsession *g = arg;
-	const struct winsize ws = client_size(g->client);
-	unsigned char p[8];
 
-	put_size(p, &ws);
-	/* Of many in a row the last one counts; one that waits is another. */
-	if (g->channel != NULL && g->result->started)
-		(void)mux_message(g->channel, MUX_SIZE, p, sizeof(p));
+	/* Of many in a row the last one counts. */
+	g->size_due = 1;
+	(void)guestsession_say(g);
 }
 
 static int
 guestsession_signalled(void *arg, int sig)
 {
 	struct guestsession *g = arg;
-	const char *name = sigabbrev_np(sig);
 
-	if (g->channel == NULL || !g->result->started || name == NULL)
+	/* As a program that has just begun, and handles none yet. */
+	if (g->channel == NULL || !g->result->started ||
+	    sigabbrev_np(sig) == NULL || sig >= 64)
 		return 0;
-	return mux_message(g->channel, MUX_SIGNAL, name, strlen(name)) == 0;
+	g->signals_due |= 1ULL << sig;
+	(void)guestsession_say(g);
+	return 1;
 }
 
 static void
@@ -417,7 +482,8 @@ guestsession_run(struct loop *loop, struct client *client,
 	if (g.link == NULL)
 		return -1;
 	ret = loop_run(loop, err);
-	*no_guest = g.no_guest;
+	/* Nobody is there for whom anything else could be tried. */
+	*no_guest = g.no_guest && !client_is_gone(client);
 	client_attach(client, NULL, NULL);
 	return ret;
 }

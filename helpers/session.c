@@ -322,6 +322,8 @@ session_with_guest(struct session *s, struct loop *loop, struct client *user,
 	    .agent = s->agent,
 	};
 
+	char line[K8S_ERR_MAX + 64];
+
 	*plain = 0;
 	if (carry_init(&carry, GUEST_DIR, err) == -1)
 		return -1;
@@ -334,8 +336,11 @@ session_with_guest(struct session *s, struct loop *loop, struct client *user,
 	    p.exec.pod, result->err.msg);
 	(void)dprintf(STDERR_FILENO,
 	    "k8shell: plain mode (%s): no signals, no agent, and the command "
-	    "goes on when the connection is cut\n",
-	    result->err.msg);
+	    "goes on when the connection is cut%s\n",
+	    log_escape(line, sizeof(line), result->err.msg,
+		strlen(result->err.msg)),
+	    /* The terminal is raw. */
+	    s->tty ? "\r" : "");
 	return 0;
 }
 
@@ -393,7 +398,13 @@ session_die(struct session *s, int sig)
 	sigset_t set;
 
 	setup_clear(&s->setup);
-
+	/*
+	 * Nothing dies of these, whatever the container says: we would stop,
+	 * and stay.
+	 */
+	if (sig == SIGSTOP || sig == SIGTSTP || sig == SIGTTIN ||
+	    sig == SIGTTOU)
+		return 128 + sig;
 	(void)signal(sig, SIG_DFL);
 	(void)sigemptyset(&set);
 	(void)sigaddset(&set, sig);
