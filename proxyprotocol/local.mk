@@ -27,11 +27,16 @@ proxyprotocol_libproxyprotocol_a_CFLAGS = $(AM_CFLAGS)
 
 sbin_PROGRAMS += proxyprotocol/k8shell-proxyd
 proxyprotocol_k8shell_proxyd_SOURCES = \
+	proxyprotocol/conn.c \
+	proxyprotocol/controls.c \
 	proxyprotocol/front.c proxyprotocol/front.h \
+	proxyprotocol/frontint.h \
 	proxyprotocol/listen.c proxyprotocol/listen.h \
 	proxyprotocol/main.c \
+	proxyprotocol/selftest.c \
 	proxyprotocol/sshd.c proxyprotocol/sshd.h \
-	proxyprotocol/supervise.c proxyprotocol/supervise.h
+	proxyprotocol/supervise.c proxyprotocol/supervise.h \
+	proxyprotocol/superviseint.h
 proxyprotocol_k8shell_proxyd_CPPFLAGS = $(PROXYD_CPPFLAGS)
 proxyprotocol_k8shell_proxyd_CFLAGS = $(AM_CFLAGS)
 # No TLS, no HTTP, no JSON parser: libc and libinih.

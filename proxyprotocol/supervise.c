@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "proxyprotocol/supervise.h"
+#include "proxyprotocol/superviseint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,65 +12,17 @@
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "lib/core/control.h"
-#include "lib/core/log.h"
-#include "lib/core/loop.h"
 #include "lib/core/proc.h"
-#include "proxyprotocol/notify.h"
-#include "proxyprotocol/policy.h"
 #include "proxyprotocol/privileges.h"
-#include "proxyprotocol/record.h"
 
 /* sshd writes lines of 1 KiB at most. */
 #define SUPERVISE_LINE_MAX 4096
 
-/* Control sockets open at once; sshd allows 10 sessions. */
-#define SUPERVISE_CONTROLS 64
-
 /* Lines a second about forwards that were refused. */
 #define SUPERVISE_CHANNEL_LINES 10
-
-/* From fork to the running sshd. */
-#define SUPERVISE_START_MS 10000
-
-/* Programs that may tell of sessions. */
-static const char *const supervise_tellers[] = {SESSION_PATH, SFTP_PATH};
-
-struct supervisor;
-
-struct supervise_control {
-	struct supervisor *s;
-	int fd; /* -1: free */
-	struct loop_io *watch;
-	pid_t pid;
-	int may_tell;	/* of sessions */
-	int in_session; /* told of its start, not yet of its end */
-};
-
-struct supervisor {
-	const struct supervise *p;
-	const char *id;
-	struct loop *loop;
-	struct audit *audit;
-	struct record *record;
-	struct notify *notify;
-	struct loop_io *notify_watch, *log_watch, *sshd_watch;
-	struct policy policy;
-	dev_t client_dev; /* the client's socket, by which it is known */
-	ino_t client_ino;
-	pid_t sshd;
-	int log, handover, sshd_fd;
-	int sshd_status;
-	int reported; /* that somebody is in */
-	int failed;   /* sshd did not start */
-	int hung_up;  /* nobody of the connection is left */
-	struct log_rate channels;
-	struct supervise_control controls[SUPERVISE_CONTROLS];
-};
 
 static void
 supervise_report(struct supervisor *s, int byte)
@@ -112,8 +64,17 @@ supervise_recv_line(int fd, char *line, size_t size, struct ucred *from)
 	return n;
 }
 
+/* Whether nobody can write any more. */
+static int
+supervise_hung_up(int fd)
+{
+	struct pollfd pfd = {fd, POLLIN, 0};
+
+	return poll(&pfd, 1, 0) == 1 && (pfd.revents & POLLHUP) != 0;
+}
+
 /* All lines there are: before anything is decided by what they say. */
-static void
+void
 supervise_read_log(struct supervisor *s)
 {
 	char line[SUPERVISE_LINE_MAX];
@@ -124,6 +85,10 @@ supervise_read_log(struct supervisor *s)
 		n = supervise_recv_line(s->log, line, sizeof(line), &from);
 		if (n == -1 && (errno == EAGAIN || errno == EINTR))
 			return;
+		/* An empty line is one, too: whoever writes it stops nothing.
+		 */
+		if (n == 0 && !supervise_hung_up(s->log))
+			continue;
 		if (n <= 0) {
 			loop_del(s->log_watch);
 			s->log_watch = NULL;
@@ -173,156 +138,6 @@ supervise_sshd_event(void *arg, uint32_t events)
 {
 	(void)events;
 	supervise_reap(arg, WNOHANG);
-}
-
-/*
- * Control sockets.
- */
-
-static void
-supervise_control_close(struct supervise_control *c)
-{
-	if (c->fd == -1)
-		return;
-	if (c->in_session)
-		record_session_end(c->s->record, NULL);
-	loop_del(c->watch);
-	(void)close(c->fd);
-	c->fd = -1;
-}
-
-static size_t
-supervise_whoami(struct supervisor *s, unsigned char *reply)
-{
-	const char *user = s->record != NULL ? record_user(s->record) : NULL;
-	struct control_whoami w = {.port =
-				       (uint16_t)net_addr_port(&s->p->source),
-	    .uid = s->p->slot.uid};
-
-	if (user == NULL)
-		return control_encode_status(reply, CONTROL_DENIED);
-	(void)snprintf(w.id, sizeof(w.id), "%s", s->id);
-	(void)snprintf(w.user, sizeof(w.user), "%s", user);
-	(void)net_addr_text(&s->p->source, w.address, sizeof(w.address));
-	return control_encode_whoami(reply, &w);
-}
-
-/* Who may ask what: the one table of it. */
-static size_t
-supervise_request(struct supervise_control *c, const unsigned char *p,
-    size_t len, unsigned char *reply)
-{
-	struct supervisor *s = c->s;
-	struct control_request r;
-	struct k8s_err err;
-
-	if (control_decode(p, len, &r, &err) == -1) {
-		log_warn("connection %s: control request of process %ld: %s",
-		    s->id, (long)c->pid, err.msg);
-		return control_encode_status(reply, CONTROL_INVALID);
-	}
-	if (r.type == CONTROL_WHOAMI)
-		return supervise_whoami(s, reply);
-	/* One session a helper, told of in order. */
-	if (!c->may_tell || s->record == NULL ||
-	    c->in_session != (r.type == CONTROL_SESSION_END))
-		return control_encode_status(reply, CONTROL_DENIED);
-	if (r.type == CONTROL_SESSION_START) {
-		c->in_session = 1;
-		record_session_start(s->record, &r.u.start);
-	} else {
-		c->in_session = 0;
-		c->may_tell = 0;
-		record_session_end(s->record, &r.u.end);
-	}
-	return control_encode_status(reply, CONTROL_OK);
-}
-
-static void
-supervise_control_event(void *arg, uint32_t events)
-{
-	struct supervise_control *c = arg;
-	unsigned char packet[CONTROL_MAX], reply[CONTROL_MAX];
-	ssize_t n;
-
-	(void)events;
-	/* Who has logged in, before it is asked. */
-	supervise_read_log(c->s);
-	while (c->fd != -1) {
-		n = recv(c->fd, packet, sizeof(packet),
-		    MSG_DONTWAIT | MSG_TRUNC);
-		if (n == -1 && (errno == EAGAIN || errno == EINTR))
-			return;
-		if (n <= 0) {
-			supervise_control_close(c);
-			return;
-		}
-		n = (ssize_t)supervise_request(c, packet, (size_t)n, reply);
-		/* One that does not read its replies, or talks nonsense. */
-		if (send(c->fd, reply, (size_t)n,
-			MSG_DONTWAIT | MSG_NOSIGNAL) != n ||
-		    reply[0] == CONTROL_INVALID)
-			supervise_control_close(c);
-	}
-}
-
-/*
- * Whether the caller is one of the programs that tell of sessions: it runs the
- * file, and with the group that the file gives. Without the group (under
- * no_new_privs) a user could have had the loader put other code into it.
- */
-static int
-supervise_may_tell(const struct supervisor *s, const struct notify_caller *c)
-{
-	struct stat exe, teller;
-	char path[64];
-	size_t i;
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)c->pid);
-	if (c->egid != s->p->helper_gid || stat(path, &exe) == -1)
-		return 0;
-	for (i = 0;
-	     i < sizeof(supervise_tellers) / sizeof(supervise_tellers[0]); i++)
-		if (stat(supervise_tellers[i], &teller) == 0 &&
-		    teller.st_dev == exe.st_dev && teller.st_ino == exe.st_ino)
-			return 1;
-	return 0;
-}
-
-/* Puts one end of a new socketpair in the place of the caller's socket. */
-static int
-supervise_control_open(struct supervisor *s, const struct notify_caller *c)
-{
-	struct supervise_control *slot = NULL;
-	int pair[2], flags, i, ret = -1;
-
-	for (i = 0; i < SUPERVISE_CONTROLS && slot == NULL; i++)
-		if (s->controls[i].fd == -1)
-			slot = &s->controls[i];
-	if (slot == NULL)
-		return -1;
-	if (notify_fd_flags(s->notify, (int)c->args[0], &flags) == -1 ||
-	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == -1)
-		return -1;
-	*slot = (struct supervise_control){
-	    .s = s,
-	    .fd = pair[0],
-	    .pid = c->pid,
-	    .may_tell = supervise_may_tell(s, c),
-	};
-	if (((flags & O_NONBLOCK) == 0 ||
-		fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0) &&
-	    (slot->watch = loop_add(s->loop, pair[0], EPOLLIN,
-		 supervise_control_event, slot, NULL)) != NULL)
-		ret = notify_replace_fd(s->notify, (int)c->args[0], pair[1],
-		    (flags & O_CLOEXEC) != 0);
-	(void)close(pair[1]);
-	if (ret == -1) {
-		loop_del(slot->watch);
-		(void)close(slot->fd);
-		slot->fd = -1;
-	}
-	return ret;
 }
 
 /*
@@ -425,7 +240,7 @@ supervise_connect(struct supervisor *s, const struct notify_caller *c)
 		notify_continue(s->notify);
 		return;
 	case POLICY_CONTROL:
-		if (supervise_control_open(s, c) == -1)
+		if (controls_open(s, c) == -1)
 			notify_fail(s->notify, EPERM);
 		else
 			notify_succeed(s->notify);
@@ -562,7 +377,7 @@ supervise_fork(struct supervisor *s, int (*instead)(void), struct k8s_err *err)
 }
 
 /* From here on sshd runs. -1: it does not. */
-static int
+int
 supervise_go(struct supervisor *s, struct k8s_err *err)
 {
 	int none = -1, ret;
@@ -588,17 +403,16 @@ supervise_watch(struct supervisor *s, struct k8s_err *err)
 	return 0;
 }
 
-static int
+int
 supervise_begin(struct supervisor *s, const struct supervise *p,
     int (*instead)(void), struct k8s_err *err)
 {
-	int i, ret, listener = -1;
+	int ret, listener = -1;
 
 	s->p = p;
 	s->id = p->id;
 	s->log = s->sshd_fd = -1;
-	for (i = 0; i < SUPERVISE_CONTROLS; i++)
-		s->controls[i].fd = -1;
+	controls_init(s);
 	s->policy = (struct policy){
 	    .helper_gid = p->helper_gid,
 	    .command_uids = p->facts->command_uids,
@@ -618,23 +432,17 @@ supervise_begin(struct supervisor *s, const struct supervise *p,
 }
 
 /* What is left to read when everybody is gone. */
-static void
+void
 supervise_finish(struct supervisor *s)
 {
-	int i;
-
 	supervise_read_log(s);
-	for (i = 0; i < SUPERVISE_CONTROLS; i++)
-		if (s->controls[i].fd != -1) {
-			supervise_control_event(&s->controls[i], 0);
-			supervise_control_close(&s->controls[i]);
-		}
+	controls_finish(s);
 	/* The listener hangs up a moment before a process can be reaped. */
 	supervise_reap(s, 0);
 }
 
 /* A child of the front has no use for what the front has open. */
-static void
+void
 supervise_leave_front(const struct supervise *p)
 {
 	const int keep[] = {p->client, p->report, p->slot.fd};
@@ -688,111 +496,4 @@ supervise(const struct supervise *p)
 	if (s.hung_up)
 		slots_release(&slot);
 	_exit(0);
-}
-
-/*
- * The self-test.
- */
-
-/* Addresses for documentation (RFC 5737): no socket here has them. */
-#define SELF_TEST_SOURCE      "192.0.2.1:4711"
-#define SELF_TEST_DESTINATION "198.51.100.1:22"
-
-/* In place of sshd: 0 if the supervisor did its work. */
-static int
-supervise_probe(void)
-{
-	struct net_addr a, expected;
-	struct sockaddr_storage ss;
-	socklen_t len = sizeof(ss);
-	int fd;
-
-	if (net_addr_parse(&expected, SELF_TEST_SOURCE, NULL) == -1 ||
-	    getpeername(0, (struct sockaddr *)&ss, &len) == -1 ||
-	    net_addr_from(&a, (struct sockaddr *)&ss, len) == -1 ||
-	    !net_addr_equal(&a, &expected) || net_addr_port(&a) != 4711)
-		return 1;
-	if ((fd = control_connect(NULL)) == -1)
-		return 2;
-	(void)close(fd);
-	return 0;
-}
-
-static _Noreturn void
-supervise_self_test_child(struct supervise *p)
-{
-	static struct supervisor s;
-	struct k8s_err err = K8S_ERR_INIT;
-	int status;
-
-	supervise_leave_front(p);
-	if (supervise_begin(&s, p, supervise_probe, &err) == 0 &&
-	    supervise_go(&s, &err) == 0 && loop_run(s.loop, &err) == 0) {
-		supervise_finish(&s);
-		status = s.sshd_status;
-		if (s.sshd_fd != -1 || !WIFEXITED(status) ||
-		    WEXITSTATUS(status) != 0)
-			k8s_err_set(&err, K8S_ERR_SYSTEM,
-			    "the supervisor can't act for a process (status "
-			    "%d): it needs CAP_SYS_PTRACE, and nothing that "
-			    "forbids its use",
-			    status);
-	}
-	(void)!write(p->report, err.msg, strlen(err.msg));
-	_exit(0);
-}
-
-int
-supervise_self_test(const struct settings *settings, uid_t uid, gid_t gid,
-    gid_t helper_gid, struct k8s_err *err)
-{
-	const struct sshd_facts facts = {.command_uids_len = 0};
-	struct supervise p = {
-	    .settings = settings,
-	    .facts = &facts,
-	    .uid = uid,
-	    .gid = gid,
-	    .helper_gid = helper_gid,
-	    .slot.fd = -1,
-	    .proxied = 1,
-	};
-	char text[K8S_ERR_MAX];
-	struct pollfd pfd;
-	int report[2];
-	ssize_t n = 0;
-	pid_t pid;
-
-	if (net_addr_parse(&p.source, SELF_TEST_SOURCE, err) == -1 ||
-	    net_addr_parse(&p.destination, SELF_TEST_DESTINATION, err) == -1)
-		return -1;
-	if (pipe2(report, O_CLOEXEC) == -1)
-		return k8s_err_errno(err, "pipe");
-	p.report = report[1];
-	p.client = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	pid = p.client == -1 ? -1 : fork();
-	if (pid == 0)
-		supervise_self_test_child(&p);
-	if (pid == -1)
-		k8s_err_errno(err, "self-test");
-	(void)close(report[1]);
-	if (p.client != -1)
-		(void)close(p.client);
-	pfd = (struct pollfd){report[0], POLLIN, 0};
-	if (pid != -1) {
-		n = -1;
-		if (poll(&pfd, 1, SUPERVISE_START_MS) == 1)
-			n = read(report[0], text, sizeof(text) - 1);
-		if (n == -1) {
-			(void)kill(pid, SIGKILL);
-			k8s_err_set(err, K8S_ERR_TIMEOUT,
-			    "the self-test hangs");
-		}
-		/* The front's children reap themselves or are reaped here. */
-		(void)waitpid(pid, NULL, 0);
-	}
-	(void)close(report[0]);
-	if (pid == -1 || n == -1)
-		return -1;
-	text[n] = '\0';
-	return n == 0 ? 0 : k8s_err_set(err, K8S_ERR_SYSTEM, "%s", text);
 }

@@ -143,7 +143,7 @@ control_decode_start(const unsigned char *p, size_t len,
     struct control_session_start *s, struct k8s_err *err)
 {
 	struct control_fields f;
-	uint64_t kind, tty, cut = 0;
+	uint64_t kind = 0, tty = 0, cut = 0;
 
 	if (control_split(p, len, START_CONTAINER, &f, err) == -1 ||
 	    control_get_integer(&f, START_KIND, 1, CONTROL_SHELL, CONTROL_SFTP,
@@ -412,7 +412,7 @@ control_decode_whoami(const void *p, size_t len, struct control_whoami *out,
 {
 	struct control_whoami w;
 	struct control_fields f;
-	uint64_t port, uid;
+	uint64_t port = 0, uid = 0;
 
 	if (control_reply(p, len, WHOAMI_UID, &f, err) == -1 ||
 	    control_get_string(&f, WHOAMI_ID, w.id, CONTROL_ID_MAX, err) ==

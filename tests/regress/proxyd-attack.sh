@@ -250,6 +250,93 @@ for i in range(1000):
 	t "but some" in_log 'forward to a socket refused'
 }
 
+# Where a process can be given a limit of processes, or nothing.
+pids_cgroup() {
+	local dir
+	for dir in /sys/fs/cgroup/pids /sys/fs/cgroup /sys/fs/cgroup/unified; do
+		mkdir "$dir/k8shell-test.$$" 2>/dev/null || continue
+		if [ -e "$dir/k8shell-test.$$/pids.max" ]; then
+			echo "$dir/k8shell-test.$$"
+			return
+		fi
+		rmdir "$dir/k8shell-test.$$"
+	done
+}
+
+# host_pid PID: of a process in the bastion, as the host counts.
+host_pid() {
+	local dir
+	for dir in /proc/[0-9]*; do
+		[ "$(sed -n 's/^NSpid:.*\t//p' "$dir/status" 2>/dev/null)" = \
+		    "$1" ] && [ "$dir/ns/pid" -ef \
+		    "/proc/$K8SHELL_BASTION_PID/ns/pid" ] &&
+		    echo "${dir#/proc/}" && return
+	done
+}
+
+# No processes, no memory: connections are refused, and the daemon goes on.
+shortage() {
+	local group pid
+	limits
+	pid=$(host_pid "$second")
+	group=$(pids_cgroup)
+	if [ -n "$group" ]; then
+		echo 1 >"$group/pids.max"
+		echo "$pid" >"$group/cgroup.procs"
+		t "no process to be had: no session" \
+		    fails_with 255 s "${AT_SECOND[@]}" ws true
+		logged "no process to be had: logged" \
+		    'refused: Resource temporarily unavailable'
+		echo max >"$group/pids.max"
+		is "a process to be had again: a session" fine \
+		    "$(s "${AT_SECOND[@]}" ws echo fine </dev/null 2>&1)"
+		echo "$pid" >"${group%/*}/cgroup.procs"
+		wait_for 10 rmdir "$group" || t_fail "the cgroup goes away"
+	elif [ "${K8SHELL_MUST_RUN:-0}" = 1 ]; then
+		t_fail "no pids cgroup"
+	fi
+	mark
+	prlimit --pid "$pid" --as=1000000:
+	t "no memory to be had: no session" \
+	    fails_with 255 s "${AT_SECOND[@]}" ws true
+	prlimit --pid "$pid" --as=unlimited:
+	is "memory to be had again: a session" fine \
+	    "$(s "${AT_SECOND[@]}" ws echo fine </dev/null 2>&1)"
+	second_stop
+}
+
+fails_with() {
+	local want=$1 status=0
+	shift
+	"$@" </dev/null >/dev/null 2>&1 || status=$?
+	[ "$status" = "$want" ]
+}
+
+# A socket from a service manager, as sd_listen_fds(3) has it.
+inherited() {
+	second_conf LISTEN=127.0.0.7
+	# shellcheck disable=SC2016 # perl's
+	nsenter -t "$K8SHELL_BASTION_PID" -m -p perl -MIO::Socket::INET \
+	    -MPOSIX=dup2 -e '
+		$^F = 9;
+		my $s = IO::Socket::INET->new(LocalAddr => "127.0.0.7",
+		    LocalPort => shift, Listen => 9, ReuseAddr => 1) or die $!;
+		dup2(fileno($s), 3);
+		$ENV{LISTEN_FDS} = 1;
+		$ENV{LISTEN_PID} = $$;
+		print STDERR "$$\n";
+		exec(@ARGV) or die $!' "$K8SHELL_PORT" \
+	    /usr/libexec/k8shell/k8shell-proxyd -D -f /etc/k8shell/second.conf \
+	    >"$tmp/inherited" 2>&1 &
+	t "an inherited socket: a session" wait_for 10 \
+	    s -o HostName=127.0.0.7 ws true </dev/null
+	is "an inherited socket is the only one" 1 \
+	    "$(ss -Htln "src 127.0.0.7 and sport = :$K8SHELL_PORT" | wc -l)"
+	inside kill -TERM "$(head -n 1 "$tmp/inherited")"
+	wait $!
+	is "an inherited socket: a good end" 0 $?
+}
+
 killed() {
 	local pid
 	mark
@@ -274,5 +361,7 @@ for version in 9.2 10; do
 	unlogged
 	no_sshd
 	killed
+	shortage
+	inherited
 done
 finish

@@ -82,7 +82,7 @@ httpd_serve(int fd, int log, const char *answer, size_t len)
 static inline int
 httpd_start(struct httpd *h, int family, const char *answer, size_t len)
 {
-	unsigned int port;
+	unsigned int port = 0;
 	int fd = httpd_bind(family, 1, &port), p[2];
 
 	if (fd == -1)
