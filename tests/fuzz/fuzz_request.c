@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/fuzz/fuzz.h"
 
-#include "guest/modes.h"
+#include "lib/core/modes.h"
 #include "guest/request.h"
 #include "guest/signals.h"
 
