@@ -38,6 +38,8 @@ mux_channel_new(struct mux *m, uint32_t number, enum mux_kind kind)
 	c->kind = kind;
 	c->receive = MUX_WINDOW;
 	m->channels[number] = c;
+	if (m->highest < number)
+		m->highest = number;
 	return c;
 }
 
