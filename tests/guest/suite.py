@@ -192,8 +192,9 @@ def test_signals():
         same(f"{name} before the start", {(name, 0)},
              {s.status for s in early})
     # The whole group gets it.
-    s = g.session("sleep 97531 & sleep 97531; wait")
-    pids = [host_pid(g, "97531")]
+    n = random.randrange(10**6, 10**7)
+    s = g.session(f"sleep 8{n} & sleep 9{n}; wait")
+    pids = [host_pid(g, f"{i}{n}") for i in (8, 9)]
     s.signal("KILL")
     same("the group's leader", ("KILL", 0), s.wait())
     check("and the group", all(p and gone(p) for p in pids), pids)
@@ -228,9 +229,15 @@ def test_streams():
     same("closed outputs", 5, s.wait())
     same("/dev/stdout and /dev/stderr can be opened", (0, "a\n", "b\n"),
          run(g, "echo a >/dev/stdout; echo b >/dev/stderr"))
-    st, out, err = run(g, "ls /proc/self/fd")
+    # Whoever carried the guest in may have left it some.
+    r, w = os.pipe()
+    other = start(pass_fds=(r, w))
+    st, out, err = run(other, None, argv=["ls", "/proc/self/fd"])
     same("no descriptor but 0, 1, 2 (and ls's own)", ["0", "1", "2", "3"],
          out.split())
+    other.end()
+    os.close(r)
+    os.close(w)
     # No shell between: some ignore QUIT.
     st, out, err = run(g, None, argv=["grep", "-E", "^Sig(Blk|Ign)",
                                       "/proc/self/status"])
@@ -358,6 +365,9 @@ def test_hang_up():
             pids = [host_pid(g, f"{i}{n}") for i in (1, 2, 3, 4)]
             if None in pids:
                 check(f"{what}: started", False, pids)
+                for p in filter(None, pids):
+                    os.kill(p, signal.SIGKILL)
+                g.end()
                 continue
             time.sleep(0.1)  # nohup and setsid have done their work
             leader = next(int(p) for p, _ in children(g.process.pid)
