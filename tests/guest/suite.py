@@ -149,6 +149,7 @@ def test_killed():
         st = run(g, f"echo out; echo err >&2; kill -{name} $$")
         same(f"killed by {name}", (name, "out\n", "err\n"),
              (st[0][0],) + st[1:] if isinstance(st[0], tuple) else st)
+    same("killed by one without a name", 128 + 40, run(g, "kill -40 $$")[0])
     with open("/proc/sys/kernel/core_pattern") as f, \
             tempfile.TemporaryDirectory(dir=inside("/tmp")) as folder:
         if f.read(1) not in "|\n/":
@@ -935,6 +936,26 @@ def test_hostile():
         if status not in (0, 255):
             bad.append((i, status, bytes(g.notes)))
     same(f"{args.rounds} random streams", [], bad)
+
+
+def test_bare():
+    """An image with nothing but a shell, read-only, and no terminals."""
+    if not args.root or os.path.exists(inside("/etc")):
+        return
+    g = start()
+    same("a command", (3, "0\n/ / 0 /bin/sh\n", "err\n"), run(
+        g, "id -u; echo $(pwd) $HOME $USER $SHELL; echo err >&2; exit 3"))
+    s = g.session(tty=(80, 24, b""))
+    same("no terminal to be had", errno.ENOENT, s.refused)
+    check("and it says so", "terminal" in s.text, s.text)
+    same("no place for an agent's socket", (0, "none\n"),
+         run(g, "echo ${SSH_AUTH_SOCK-none}", agent=True)[:2])
+    check("is noted", b"agent" in g.notes, g.notes)
+    same("nobody to become", errno.ENOENT,
+         g.session("id", user="root").refused)
+    same("names are not found", errno.EHOSTUNREACH,
+         g.tcp("no-such.invalid", 1).refused)
+    same("ends well", 0, g.end())
 
 
 def test_end():
