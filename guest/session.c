@@ -248,7 +248,8 @@ session_pipes(struct session_fds *f, const struct account *a,
 		f->theirs[i] = p[i != 0];
 		/* So that it can open /dev/stdout. */
 		if (a->other && fchown(p[0], a->uid, a->gid) == -1)
-			return k8s_err_errno(err, "pipe");
+			return k8s_err_errno(err, "giving pipes to %s",
+			    a->name);
 	}
 	return 0;
 }

@@ -3,7 +3,8 @@
  * Sessions: PROTOCOL.mux, section 4. What they do, and when they end, is what
  * OpenSSH's sshd does:
  *
- * - Signals go to the process group of the session's leader. With a terminal
+ * - Signals go to the process group of the session's leader, with the guest's
+ *   rights, which are those of the container's user. With a terminal
  *   that is the shell, not the job in the foreground; and when the leader has
  *   ended, they go nowhere.
  * - Without a terminal the session lasts until the leader has ended and

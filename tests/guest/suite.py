@@ -149,6 +149,7 @@ def test_killed():
         st = run(g, f"echo out; echo err >&2; kill -{name} $$")
         same(f"killed by {name}", (name, "out\n", "err\n"),
              (st[0][0],) + st[1:] if isinstance(st[0], tuple) else st)
+    same("killed by one without a name", 128 + 40, run(g, "kill -40 $$")[0])
     with open("/proc/sys/kernel/core_pattern") as f, \
             tempfile.TemporaryDirectory(dir=inside("/tmp")) as folder:
         if f.read(1) not in "|\n/":
@@ -192,8 +193,9 @@ def test_signals():
         same(f"{name} before the start", {(name, 0)},
              {s.status for s in early})
     # The whole group gets it.
-    s = g.session("sleep 97531 & sleep 97531; wait")
-    pids = [host_pid(g, "97531")]
+    n = random.randrange(10**6, 10**7)
+    s = g.session(f"sleep 8{n} & sleep 9{n}; wait")
+    pids = [host_pid(g, f"{i}{n}") for i in (8, 9)]
     s.signal("KILL")
     same("the group's leader", ("KILL", 0), s.wait())
     check("and the group", all(p and gone(p) for p in pids), pids)
@@ -228,9 +230,15 @@ def test_streams():
     same("closed outputs", 5, s.wait())
     same("/dev/stdout and /dev/stderr can be opened", (0, "a\n", "b\n"),
          run(g, "echo a >/dev/stdout; echo b >/dev/stderr"))
-    st, out, err = run(g, "ls /proc/self/fd")
+    # Whoever carried the guest in may have left it some.
+    r, w = os.pipe()
+    other = start(pass_fds=(r, w))
+    st, out, err = run(other, None, argv=["ls", "/proc/self/fd"])
     same("no descriptor but 0, 1, 2 (and ls's own)", ["0", "1", "2", "3"],
          out.split())
+    other.end()
+    os.close(r)
+    os.close(w)
     # No shell between: some ignore QUIT.
     st, out, err = run(g, None, argv=["grep", "-E", "^Sig(Blk|Ign)",
                                       "/proc/self/status"])
@@ -358,6 +366,9 @@ def test_hang_up():
             pids = [host_pid(g, f"{i}{n}") for i in (1, 2, 3, 4)]
             if None in pids:
                 check(f"{what}: started", False, pids)
+                for p in filter(None, pids):
+                    os.kill(p, signal.SIGKILL)
+                g.end()
                 continue
             time.sleep(0.1)  # nohup and setsid have done their work
             leader = next(int(p) for p, _ in children(g.process.pid)
@@ -925,6 +936,26 @@ def test_hostile():
         if status not in (0, 255):
             bad.append((i, status, bytes(g.notes)))
     same(f"{args.rounds} random streams", [], bad)
+
+
+def test_bare():
+    """An image with nothing but a shell, read-only, and no terminals."""
+    if not args.root or os.path.exists(inside("/etc")):
+        return
+    g = start()
+    same("a command", (3, "0\n/ / 0 /bin/sh\n", "err\n"), run(
+        g, "id -u; echo $(pwd) $HOME $USER $SHELL; echo err >&2; exit 3"))
+    s = g.session(tty=(80, 24, b""))
+    same("no terminal to be had", errno.ENOENT, s.refused)
+    check("and it says so", "terminal" in s.text, s.text)
+    same("no place for an agent's socket", (0, "none\n"),
+         run(g, "echo ${SSH_AUTH_SOCK-none}", agent=True)[:2])
+    check("is noted", b"agent" in g.notes, g.notes)
+    same("nobody to become", errno.ENOENT,
+         g.session("id", user="root").refused)
+    same("names are not found", errno.EHOSTUNREACH,
+         g.tcp("no-such.invalid", 1).refused)
+    same("ends well", 0, g.end())
 
 
 def test_end():

@@ -70,6 +70,23 @@ in_busybox() {
 	rmdir "$root"
 }
 
+# As little as there can be.
+in_bare() {
+	local root
+	root=$(mktemp -d)
+	mount -t tmpfs -o mode=755 tmpfs "$root"
+	mkdir "$root/bin" "$root/dev"
+	mknod -m 666 "$root/dev/null" c 1 3
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	ln -s busybox "$root/bin/sh"
+	ln -s busybox "$root/bin/id"
+	cp "$1" "$root/bin/k8shell-guest"
+	mount -o remount,ro "$root"
+	suite bare -r "$root" -t bare /bin/k8shell-guest
+	umount -l "$root"
+	rmdir "$root"
+}
+
 # Without what qemu-user has not got: subreapers, exact signals.
 in_qemu() {
 	local t
@@ -96,6 +113,7 @@ suite native -b "$native"
 if [ -e "$native-x86_64" ]; then
 	suite static "$native-x86_64"
 	in_busybox "$native-x86_64"
+	in_bare "$native-x86_64"
 else
 	missing "configured without the static guest"
 fi
