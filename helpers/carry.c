@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "lib/core/buf.h"
@@ -21,11 +22,16 @@ static const char *const carry_machines[CARRY_GUESTS_MAX] = {"x86_64",
     "aarch64"};
 
 /*
- * The script; %s is a case of "MACHINE) k_n=ID k_s=SIZE;;" for each guest.
+ * The script; the first %s is a case of "MACHINE) k_n=ID k_s=SIZE;;" for each guest.
  * Names begin with k_, so that none of the container's own variables is hit.
  * k_try runs what is there, if it is ours. The folder is made with mode 700
  * and looked at afterwards: whoever else could have made it is found out.
- * Whether files run there is tried with one that does nothing.
+ * Whether files run there, and there is room, is tried with one as large as
+ * the guest that does nothing. Names in the making have a number of their own
+ * (the other %s): folders are shared by containers, whose process ids are not
+ * theirs alone. head or dd, not one after the other: what the first has taken
+ * the second would wait for. At last stdin is read to its end, as an exec that
+ * ends with stdin on its way may lose its output.
  */
 static const char carry_script[] =
     "k_m=$(uname -m 2>/dev/null);k_n=;"
@@ -42,21 +48,24 @@ static const char carry_script[] =
     "k_p=$(command -v k8shell-guest)&&"
     "case $(sha256sum <\"$k_p\" 2>/dev/null) in $k_n*) exec \"$k_p\";;esac;"
     "k_w=;k_can(){ [ -z \"$k_w\" ]||return;"
-    "[ \"$k_b\" != \"${HOME:-/}/.cache\" ]||mkdir -p \"$k_b\";"
+    "[ \"$k_b\" != \"${HOME:-/}/.cache\" ]||mkdir -m 700 \"$k_b\";"
     "mkdir -m 700 \"$k_d\";"
     "[ -d \"$k_d\" ]&&k_mine \"$k_d\"||return;"
-    "k_t=$k_d/t.$$;"
-    "printf '#!/bin/sh\\nexit 0\\n' >\"$k_t\"&&chmod 700 \"$k_t\"&&\"$k_t\"&&"
-    "k_w=$k_d;rm -f \"$k_t\";};"
+    "k_t=$k_d/t.%s;"
+    "{ printf '#!/bin/sh\\nexit 0\\n'&&"
+    "{ dd if=/dev/zero bs=$k_s count=1||head -c $k_s /dev/zero;};} >\"$k_t\"&&"
+    "chmod 700 \"$k_t\"&&\"$k_t\"&&k_w=$k_d;rm -f \"$k_t\";};"
     "{ k_all k_can;} 2>/dev/null;"
     "[ -n \"$k_w\" ]||"
     "k_no 'no folder can be written to and executed from';"
-    "k_t=$k_w/$k_n.$$;"
+    "k_t=$k_w/$k_n.%s;"
     "printf '\\036need %%s %%s\\n' \"$k_m\" $k_s;"
-    "{ head -c $k_s 2>/dev/null||dd bs=1 count=$k_s 2>/dev/null;} >\"$k_t\";"
+    "if head -c 1 </dev/null >/dev/null 2>&1;then head -c $k_s;"
+    "else dd bs=1 count=$k_s;fi >\"$k_t\" 2>/dev/null;"
     "[ \"$(wc -c <\"$k_t\" 2>/dev/null)\" -eq $k_s ]&&chmod 700 \"$k_t\"&&"
     "[ \"$(\"$k_t\" -V 2>/dev/null)\" ]&&mv -f \"$k_t\" \"$k_w/$k_n\"||"
-    "{ rm -f \"$k_t\";k_no 'it could not be written, or does not run';};"
+    "{ rm -f \"$k_t\";(k_no 'it could not be written, or does not run');"
+    "cat >/dev/null 2>&1;exit 0;};"
     "exec \"$k_w/$k_n\"";
 
 static int
@@ -102,7 +111,8 @@ carry_read(struct carry_guest *g, const char *path, struct k8s_err *err)
 static int
 carry_build(struct carry *c, struct k8s_err *err)
 {
-	char cases[CARRY_GUESTS_MAX * 128];
+	char cases[CARRY_GUESTS_MAX * 128], number[17];
+	unsigned char random[8];
 	size_t i, n = 0;
 
 	cases[0] = '\0';
@@ -110,7 +120,11 @@ carry_build(struct carry *c, struct k8s_err *err)
 		n += (size_t)snprintf(cases + n, sizeof(cases) - n,
 		    "%s)k_n=%s k_s=%zu;;", c->guests[i].machine,
 		    c->guests[i].id, c->guests[i].len);
-	if (asprintf(&c->script, carry_script, cases) == -1) {
+	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
+		return k8s_err_errno(err, "getrandom");
+	for (i = 0; i < sizeof(random); i++)
+		(void)snprintf(number + 2 * i, 3, "%02x", random[i]);
+	if (asprintf(&c->script, carry_script, cases, number, number) == -1) {
 		c->script = NULL;
 		return k8s_err_errno(err, "out of memory");
 	}
