@@ -12,6 +12,8 @@
 	(MUX_OUT_DATA + 2 * MUX_OUT_REST + MUXFRAME_HEAD + MUX_OPEN_MAX + \
 	    MUXFRAME_HEAD + MUX_TEXT_MAX)
 
+_Static_assert(K8S_ERR_MAX <= MUX_TEXT_MAX, "an error fits an ERROR");
+
 /* Memory for DATA comes first, so that none can be missing later. */
 static struct buf *
 mux_queue_new(void)
@@ -132,8 +134,6 @@ mux_end(struct mux *m)
 
 	if (!m->said_hello)
 		return;
-	if (len > MUX_TEXT_MAX)
-		len = MUX_TEXT_MAX;
 	if ((p = mux_put_unchecked(m, MUX_ERROR, 0, len)) != NULL)
 		memcpy(p, m->err.msg, len);
 }
@@ -223,8 +223,7 @@ mux_next_waiting(struct mux *m)
 	struct mux_channel *c;
 
 	do {
-		m->cursor =
-		    m->cursor < 2 * MUX_CHANNELS_MAX ? m->cursor + 1 : 1;
+		m->cursor = m->cursor < m->highest ? m->cursor + 1 : 1;
 		c = m->channels[m->cursor];
 	} while (c == NULL || !c->waiting);
 	return c;
@@ -255,7 +254,6 @@ mux_turns(struct mux *m)
 int
 mux_feed(struct mux *m, const unsigned char *p, size_t len, struct k8s_err *err)
 {
-	struct k8s_err e = K8S_ERR_INIT;
 	struct muxframe f;
 	int r;
 
@@ -265,13 +263,13 @@ mux_feed(struct mux *m, const unsigned char *p, size_t len, struct k8s_err *err)
 	mux_enter(m);
 	m->feeding = 1;
 	while (!mux_over(m)) {
-		if ((r = muxframe_read(&m->reader, &p, &len, &f, &e)) == 0)
+		r = muxframe_read(&m->reader, &p, &len, &f, &m->err);
+		if (r == 0)
 			break;
 		if (r == 1) {
 			mux_receive(m, &f);
 			continue;
 		}
-		m->err = e;
 		if (m->reader.greeted)
 			k8s_err_prefix(&m->err, "the peer breaks the protocol");
 		mux_end(m);

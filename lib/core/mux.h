@@ -165,9 +165,10 @@ void mux_freep(struct mux **m);
  * later call, and err says why: K8S_ERR_INVALID where the peer broke the
  * protocol, K8S_ERR_DISCONNECT with its text where it sent an ERROR,
  * K8S_ERR_LIMIT where it made us say more than MUX_OUT_REST without reading
- * it, K8S_ERR_SYSTEM without memory. What waits to be written should still
- * be: the last of it tells the peer. Nothing is sent or delivered any more;
- * channels get closed() by mux_free().
+ * it, K8S_ERR_SYSTEM without memory. The last two may happen in any call; to
+ * feed nothing tells. What waits to be written should still be: the last of it
+ * tells the peer. Nothing is sent or delivered any more; channels get closed()
+ * by mux_free().
  */
 int mux_feed(struct mux *m, const unsigned char *p, size_t len,
     struct k8s_err *err);

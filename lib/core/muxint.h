@@ -60,6 +60,7 @@ struct mux {
 	/* By number. Ours are at most 2 * limit. */
 	struct mux_channel *channels[2 * MUX_CHANNELS_MAX + 1];
 	uint32_t limit;
+	uint32_t highest;	  /* number there ever was */
 	size_t waiting;		  /* how many wait for the queue */
 	uint32_t cursor;	  /* number of the last one that had its turn */
 	struct mux_channel *turn; /* whose turn it is */

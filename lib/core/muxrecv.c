@@ -182,17 +182,16 @@ mux_got_refused(struct mux *m, struct mux_channel *c, const struct muxframe *f)
 static void
 mux_got_data(struct mux *m, struct mux_channel *c, const struct muxframe *f)
 {
-	if (f->begins > 0) {
-		if (c->got_eof || c->got_status) {
-			mux_bad(m, f, "after the end of data");
-			return;
-		}
-		if (f->begins > c->receive) {
-			mux_bad(m, f, "more than its window");
-			return;
-		}
-		c->receive -= (uint32_t)f->begins;
+	if (c->got_eof || c->got_status) {
+		mux_bad(m, f, "after the end of data");
+		return;
 	}
+	/* Of a whole frame, with its first piece. */
+	if (f->begins > c->receive) {
+		mux_bad(m, f, "more than its window");
+		return;
+	}
+	c->receive -= (uint32_t)f->begins;
 	if (c->h != NULL)
 		c->h->data(c->arg, f->type, f->p, f->len);
 }

@@ -38,6 +38,8 @@ mux_channel_new(struct mux *m, uint32_t number, enum mux_kind kind)
 	c->kind = kind;
 	c->receive = MUX_WINDOW;
 	m->channels[number] = c;
+	if (m->highest < number)
+		m->highest = number;
 	return c;
 }
 
@@ -301,7 +303,7 @@ mux_close(struct mux_channel *c)
 		mux_refuse(c, ECANCELED, "");
 		return;
 	}
-	if (c->state == MUX_IS_GONE || c->sent_close)
+	if (c->sent_close)
 		return;
 	mux_enter(m);
 	mux_unwait(c);

@@ -26,6 +26,8 @@ static struct fuzz_channel *channels[FUZZ_CHANNELS];
 static struct mux *mux;
 static const unsigned char *fed; /* what is being fed */
 static size_t fed_len;
+static unsigned char frame[8 + MUX_PAYLOAD_MAX]; /* the peer's last one */
+static size_t frame_len;
 static unsigned int habits; /* what handlers do, changed by steps */
 static int ended;
 /* How far what this end says was read. */
@@ -266,6 +268,50 @@ fuzz_send(struct fuzz_channel *f)
 	mux_commit(f->c, MUX_DATA, habits & 32 ? len : 1);
 }
 
+static void
+feed(const unsigned char *p, size_t len)
+{
+	unsigned char *copy = (unsigned char *)fuzz_copy(p, len);
+	struct k8s_err err;
+	int r;
+
+	memset(&err, 0, sizeof(err));
+	fed = copy;
+	fed_len = len;
+	r = mux_feed(mux, copy, len, &err);
+	fuzz_check_err(r == -1, &err);
+	FUZZ_CHECK(r == -1 || !ended);
+	FUZZ_CHECK(r == 0 || err.code == K8S_ERR_INVALID ||
+	    err.code == K8S_ERR_DISCONNECT || err.code == K8S_ERR_LIMIT);
+	ended = r == -1;
+	free(copy);
+}
+
+/* A frame with a head that may be right; the last one is kept. */
+static void
+feed_frame(unsigned int type, unsigned int channel, const unsigned char *p,
+    size_t len)
+{
+	unsigned char head[8] = {(unsigned char)type, 0, 0,
+	    (unsigned char)channel, 0, 0, 0, (unsigned char)len};
+
+	memcpy(frame, head, sizeof(head));
+	memcpy(frame + 8, p, len);
+	frame_len = 8 + len;
+	feed(frame, frame_len);
+}
+
+/* The last frame again, with a payload of that many bytes, most of them 0. */
+static void
+feed_long(size_t len)
+{
+	frame[5] = (unsigned char)(len >> 16);
+	frame[6] = (unsigned char)(len >> 8);
+	frame[7] = (unsigned char)len;
+	frame_len = 8 + len;
+	feed(frame, frame_len);
+}
+
 /* What this end does to one of its channels. */
 static void
 act_on(struct fuzz_channel *f, unsigned int what)
@@ -334,45 +380,18 @@ act(unsigned int what, unsigned int which)
 		if (f->c == NULL)
 			forget(f);
 		break;
+	case 20:
+		while (which-- > 0)
+			feed(frame, frame_len);
+		break;
+	case 21:
+		feed_long(257 * (size_t)which);
+		break;
 	default:
 		f = channels[which % FUZZ_CHANNELS];
 		if (f != NULL)
 			act_on(f, what);
 	}
-}
-
-static void
-feed(const unsigned char *p, size_t len)
-{
-	static const enum k8s_err_code codes[] = {K8S_ERR_INVALID,
-	    K8S_ERR_DISCONNECT, K8S_ERR_LIMIT};
-	unsigned char *copy = (unsigned char *)fuzz_copy(p, len);
-	struct k8s_err err;
-	int r;
-
-	memset(&err, 0, sizeof(err));
-	fed = copy;
-	fed_len = len;
-	r = mux_feed(mux, copy, len, &err);
-	fuzz_check_err(r == -1, &err);
-	FUZZ_CHECK(r == -1 || !ended);
-	if (r == -1)
-		FUZZ_CHECK(err.code == codes[0] || err.code == codes[1] ||
-		    err.code == codes[2]);
-	ended = r == -1;
-	free(copy);
-}
-
-/* A frame with a head that may be right. */
-static void
-feed_frame(unsigned int type, unsigned int channel, const unsigned char *p,
-    size_t len)
-{
-	unsigned char frame[8 + 255] = {(unsigned char)type, 0, 0,
-	    (unsigned char)channel, 0, 0, 0, (unsigned char)len};
-
-	memcpy(frame + 8, p, len);
-	feed(frame, 8 + len);
 }
 
 int
@@ -386,6 +405,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	habits = 0;
 	ended = 0;
 	said_type = 0;
+	memset(frame, 0, sizeof(frame));
+	frame_len = 0;
 	said_head_len = said_left = 0;
 	mux =
 	    mux_new(data[0] & 1 ? MUX_HOST : MUX_GUEST, 31, &handler, channels);

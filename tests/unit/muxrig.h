@@ -35,7 +35,7 @@ struct rig_end {
 	char log[8192]; /* "opened:1 data:1:hello ..." */
 	int quiet;	/* no data in it; 1: but its bytes are checked */
 	int answer;	/* to open(): 1 accepts, -1 refuses, 0 later */
-	int writes;	/* out() writes at once, to the other end's doom */
+	int writes;	/* out() writes at once; nobody reads it */
 	int outs, in_handler;
 	uint32_t capabilities;
 	int pongs;
@@ -70,7 +70,9 @@ rig_maybe_close(struct rig_channel *rc, const char *handler)
 	if (rc->does == NULL || strcmp(rc->does, handler) != 0 || c == NULL)
 		return;
 	rc->c = NULL;
+	rc->end->in_handler++;
 	mux_close(c);
+	rc->end->in_handler--;
 }
 
 static inline void
@@ -78,6 +80,7 @@ rig_opened(void *arg)
 {
 	struct rig_channel *rc = arg;
 
+	assert_int_equal(rc->rooms, 0);
 	rig_say(rc->end, "opened", rc->number, NULL, 0);
 	rig_maybe_close(rc, "opened");
 }
@@ -124,8 +127,10 @@ rig_data(void *arg, enum mux_type type, const unsigned char *p, size_t len)
 		    len);
 	}
 	rc->got += len;
+	e->in_handler++;
 	if (!rc->hold)
 		mux_passed_on(rc->c, len);
+	e->in_handler--;
 	rig_maybe_close(rc, "data");
 }
 
@@ -258,10 +263,10 @@ rig_out(void *arg)
 	e->outs++;
 	if (!e->writes)
 		return;
-	e->in_handler = 1;
-	while (mux_out(e->mux, &len), len > 0)
-		mux_written(e->mux, len);
-	e->in_handler = 0;
+	e->in_handler++;
+	(void)mux_out(e->mux, &len);
+	mux_written(e->mux, len);
+	e->in_handler--;
 }
 
 static inline void

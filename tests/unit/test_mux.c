@@ -118,6 +118,7 @@ before_opened(void **state)
 	rig_pump(host, guest, 0);
 	rig_check(host, "opened:3");
 	rig_check(guest, "eof:3");
+	assert_int_equal(mux_room(h->c), 0);
 
 	h = rig_open(host, MUX_TCP, "b", 1);
 	mux_eof(h->c);
@@ -235,7 +236,8 @@ closed_in_its_handlers(void **state)
 static void
 out_is_called_once(void **state)
 {
-	struct rig_channel *h, *g;
+	struct rig_channel *h, *g, *other;
+	size_t len;
 
 	(void)state;
 	h = open_both(MUX_TCP, &g);
@@ -257,11 +259,19 @@ out_is_called_once(void **state)
 	assert_int_equal(host->pongs, 1);
 	/* Writing within out() leads to more, not into a deep stack. */
 	h = open_both(MUX_TCP, &g);
-	host->writes = h->refill = 1;
-	host->outs = 0;
+	other = open_both(MUX_TCP, &g);
+	h->refill = other->refill = 1;
 	rig_refill(h);
+	rig_refill(other);
+	host->writes = 1;
+	host->outs = 0;
+	(void)mux_out(host->mux, &len);
+	mux_written(host->mux, len);
 	assert_int_equal(h->sent, MUX_WINDOW);
+	assert_int_equal(other->sent, MUX_WINDOW);
 	assert_true(host->outs > 1);
+	(void)mux_out(host->mux, &len);
+	assert_int_equal(len, 0);
 }
 
 static struct rig_channel *feeder;
@@ -409,9 +419,7 @@ messages_of_a_full_queue(void **state)
 	assert_int_equal(mux_message(g->c, MUX_KILLED, "\1SEGV", 5), 0);
 	assert_int_equal(mux_message(g->c, MUX_STATUS, "\0\0\0\1", 4), -1);
 	assert_int_equal(errno, EINVAL);
-	/* No data after it. */
 	g->rooms = 0;
-	assert_int_equal(mux_room(g->c), 0);
 	mux_eof(g->c);
 	mux_eof(g->c);
 	mux_close(g->c);
@@ -419,6 +427,32 @@ messages_of_a_full_queue(void **state)
 	rig_pump(host, guest, 0);
 	assert_int_equal(g->rooms, 0);
 	rig_check(host, "killed:1:0153454756 eof:1 closed:1");
+}
+
+/* After its end a channel has no room, and its peer needs no windows. */
+static void
+after_the_end(void **state)
+{
+	struct rig_channel *h, *g;
+
+	(void)state;
+	h = open_both(MUX_SESSION, &g);
+	assert_int_equal(mux_room(g->c), MUX_TURN);
+	assert_int_equal(mux_message(g->c, MUX_STATUS, "\0\0\0\1", 4), 0);
+	assert_int_equal(mux_room(g->c), 0);
+
+	h = open_both(MUX_TCP, &g);
+	host->quiet = guest->quiet = 1;
+	g->hold = 1;
+	rig_refill(h);
+	rig_pump(host, guest, 0);
+	rig_refill(h);
+	mux_eof(h->c);
+	assert_int_equal(mux_room(h->c), 0);
+	rig_pump(host, guest, 0);
+	assert_true(g->got > MUX_WINDOW / 2);
+	mux_passed_on(g->c, g->got);
+	assert_string_equal(rig_said(guest), "");
 }
 
 static struct rig_channel *sibling;
@@ -485,6 +519,7 @@ main(void)
 	    T(channel_limit),
 	    T(what_cannot_be_opened),
 	    T(messages_of_a_full_queue),
+	    T(after_the_end),
 	    T(freeing),
 	};
 

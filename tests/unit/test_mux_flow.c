@@ -153,6 +153,56 @@ turn_not_taken(void **state)
 	assert_int_equal(h2->sent, g2->got);
 }
 
+static int depth;
+
+/* Sends a frame and writes it in its turn. */
+static void
+writes_in_its_turn(void *arg)
+{
+	struct rig_channel *rc = arg;
+	unsigned char *p;
+	size_t len;
+
+	assert_int_equal(depth++, 0);
+	if ((p = mux_reserve(rc->c, &len)) != NULL) {
+		memset(p, 0, len);
+		mux_commit(rc->c, MUX_DATA, len);
+		rc->sent += len;
+		(void)mux_room(rc->c);
+	}
+	(void)mux_out(rc->end->mux, &len);
+	mux_written(rc->end->mux, len);
+	depth--;
+}
+
+/* Writing within room() does not lead to a deep stack either. */
+static void
+writing_in_a_turn(void **state)
+{
+	struct mux_channel_handler handler = rig_channel_handler;
+	struct rig_channel *h[3], *fill, *g;
+	size_t i, len;
+
+	(void)state;
+	handler.room = writes_in_its_turn;
+	fill = open_both(MUX_TCP, &g);
+	for (i = 0; i < 3; i++) {
+		h[i] = rig_channel_new(host, NULL);
+		h[i]->c = mux_open(host->mux, MUX_TCP, "", 0, &handler, h[i]);
+		assert_non_null(h[i]->c);
+	}
+	rig_pump(host, guest, 0);
+	rig_refill(fill);
+	for (i = 0; i < 3; i++)
+		assert_int_equal(mux_room(h[i]->c), 0);
+	(void)mux_out(host->mux, &len);
+	mux_written(host->mux, len);
+	for (i = 0; i < 3; i++) {
+		assert_int_equal(h[i]->sent, MUX_WINDOW);
+		mux_close(h[i]->c);
+	}
+}
+
 /* The queue's bound; frames in it lie where mux_reserve() said. */
 static void
 no_copy(void **state)
@@ -197,6 +247,7 @@ main(void)
 	    T(stalled_channel),
 	    T(fairness),
 	    T(turn_not_taken),
+	    T(writing_in_a_turn),
 	    T(no_copy),
 	};
 

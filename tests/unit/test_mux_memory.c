@@ -130,6 +130,34 @@ floods(void **state)
 	}
 }
 
+/* What is written counts no more, whoever asks when. */
+static void
+answers_that_were_read(void **state)
+{
+	struct k8s_err err = K8S_ERR_INIT;
+	struct rig_end *e = rig_new(MUX_GUEST, RIG_ALL);
+	size_t i, k, len;
+
+	(void)state;
+	assert_int_equal(play(e, "H", 0, &err), 0);
+	for (i = 0; i < 20; i++) {
+		for (k = 0; k < 20000; k++)
+			assert_int_equal(play(e, "P", 0, &err), 0);
+		(void)mux_out(e->mux, &len);
+		mux_written(e->mux, len);
+	}
+	/* A whole frame takes no memory of its own. */
+	until_none = 0;
+	assert_int_equal(mux_feed(e->mux,
+			     (const unsigned char *)"\13\0\0\0\0\0\0\10"
+						    "12345678",
+			     16, &err),
+	    0);
+	assert_int_equal(until_none, 0);
+	until_none = ULONG_MAX;
+	rig_free(e);
+}
+
 /* All channels at once; the longest frames that are kept, by their bytes. */
 static void
 bounded_memory(void **state)
@@ -254,6 +282,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(floods),
+	    cmocka_unit_test(answers_that_were_read),
 	    cmocka_unit_test(bounded_memory),
 	    cmocka_unit_test(no_memory),
 	};

@@ -235,6 +235,29 @@ windows_are_exact(void **state)
 	free(b.p);
 }
 
+/* What this end sends is within what the peer grants. */
+static void
+windows_are_kept(void **state)
+{
+	struct k8s_err err = K8S_ERR_INIT;
+	struct rig_channel *rc;
+	struct rig_end *e;
+
+	(void)state;
+	e = rig_new(MUX_HOST, RIG_ALL);
+	assert_int_equal(play(e, "H o.3 A1", 0, &err), 0);
+	rc = rig_find(e, 1);
+	assert_string_equal(rig_said(e), "HELLO:0 OPEN:1");
+	rig_refill(rc);
+	assert_string_equal(rig_said(e),
+	    "DATA:1:32768 DATA:1:32768 DATA:1:32768 "
+	    "DATA:1:1696");
+	rc->refill = 1;
+	assert_int_equal(play(e, "W1.5 W1.7", 0, &err), 0);
+	assert_string_equal(rig_said(e), "DATA:1:5 DATA:1:7");
+	rig_free(e);
+}
+
 /* A frame is judged when it begins: a WINDOW on its way makes it no shorter. */
 static void
 window_is_that_of_the_beginning(void **state)
@@ -382,6 +405,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(frames_in_every_state),
 	    cmocka_unit_test(windows_are_exact),
+	    cmocka_unit_test(windows_are_kept),
 	    cmocka_unit_test(window_is_that_of_the_beginning),
 	    cmocka_unit_test(every_type_and_length),
 	    cmocka_unit_test(texts),
