@@ -149,7 +149,9 @@ def test_killed():
         st = run(g, f"echo out; echo err >&2; kill -{name} $$")
         same(f"killed by {name}", (name, "out\n", "err\n"),
              (st[0][0],) + st[1:] if isinstance(st[0], tuple) else st)
-    same("killed by one without a name", 128 + 40, run(g, "kill -40 $$")[0])
+    if not args.argument:  # qemu has other numbers for those
+        same("killed by one without a name", 128 + 40,
+             run(g, "kill -40 $$")[0])
     with open("/proc/sys/kernel/core_pattern") as f, \
             tempfile.TemporaryDirectory(dir=inside("/tmp")) as folder:
         if f.read(1) not in "|\n/":

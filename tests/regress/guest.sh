@@ -34,6 +34,14 @@ chmod 644 "$hosts"
 mount --bind "$hosts" /etc/hosts
 rm "$hosts"
 
+# The suite writes to it.
+if [ -e /etc/motd ]; then
+	motd=$(mktemp)
+	cat /etc/motd >"$motd"
+	mount --bind "$motd" /etc/motd
+	rm "$motd"
+fi
+
 failed=0
 
 # suite NAME ARGUMENT...
