@@ -22,16 +22,16 @@ static const char *const carry_machines[CARRY_GUESTS_MAX] = {"x86_64",
     "aarch64"};
 
 /*
- * The script; the first %s is a case of "MACHINE) k_n=ID k_s=SIZE;;" for each guest.
- * Names begin with k_, so that none of the container's own variables is hit.
- * k_try runs what is there, if it is ours. The folder is made with mode 700
- * and looked at afterwards: whoever else could have made it is found out.
+ * The script; the first %s is a case of "MACHINE) k_n=ID k_s=SIZE;;" for each
+ * guest. Names begin with k_, so that none of the container's own variables is
+ * hit. k_try runs what is there, if it is ours. The folder is made with mode
+ * 700 and looked at afterwards: whoever else could have made it is found out.
  * Whether files run there, and there is room, is tried with one as large as
  * the guest that does nothing. Names in the making have a number of their own
  * (the other %s): folders are shared by containers, whose process ids are not
  * theirs alone. head or dd, not one after the other: what the first has taken
- * the second would wait for. At last stdin is read to its end, as an exec that
- * ends with stdin on its way may lose its output.
+ * the second would wait for. After a failure stdin is read to its end, as an
+ * exec that ends with stdin on its way may lose its output.
  */
 static const char carry_script[] =
     "k_m=$(uname -m 2>/dev/null);k_n=;"

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
-FUZZERS = channel config control cred json kubeconfig pod pp prelude settings \
+FUZZERS = carry channel config control cred json kubeconfig pod pp prelude settings \
 	sshdlog status ws
-check_PROGRAMS += tests/fuzz/fuzz_channel \
+check_PROGRAMS += tests/fuzz/fuzz_carry \
+	tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_control \
 	tests/fuzz/fuzz_cred \
@@ -32,6 +33,11 @@ FUZZ_COMPILE = $(AM_CFLAGS) $(KUBE_CFLAGS) $(INIH_CFLAGS)
 FUZZ_CORE = lib/core/libcore.a $(INIH_LIBS)
 FUZZ_KUBE = lib/kube/libkube.a lib/core/libcore.a $(KUBE_LIBS) $(INIH_LIBS)
 
+tests_fuzz_fuzz_carry_SOURCES = tests/fuzz/fuzz_carry.c $(FUZZ_MAIN) \
+	helpers/carry.c
+tests_fuzz_fuzz_carry_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_carry_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_carry_LDADD = $(FUZZ_KUBE)
 tests_fuzz_fuzz_channel_SOURCES = tests/fuzz/fuzz_channel.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_channel_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_channel_LDFLAGS = $(FUZZ_LINK)
