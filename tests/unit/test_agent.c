@@ -402,12 +402,17 @@ knows_sshds_sockets(void **state)
 	close(open(other, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
 	assert_false(agent_is_sshds(other, uid, home));
 	assert_int_equal(unlink(other), 0);
-	/* Longer than an address, though it is there by another name. */
+	/* Longer than an address, though it is there. */
 	memset(other, 'a', sizeof(other));
-	(void)snprintf(other, sizeof(other), "%s/", folder);
-	other[strlen(folder) + 1] = 'a';
-	other[150] = '\0';
-	assert_false(agent_is_sshds(other, uid, home));
+	other[100] = '\0';
+	assert_int_equal(chdir(folder), 0);
+	close(listen_at(other));
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, other);
+	assert_int_equal(access(path, F_OK), 0);
+	assert_false(agent_is_sshds(path, uid, home));
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(chdir("/"), 0);
+	(void)snprintf(path, sizeof(path), "%s/agent.1", folder);
 	/* A folder that others may enter; a link to one; another's. */
 	assert_int_equal(chmod(folder, 0710), 0);
 	assert_false(agent_is_sshds(path, uid, home));

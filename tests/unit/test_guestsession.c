@@ -878,10 +878,10 @@ full_step(int n)
 	} else if (n == 20) {
 		/* All that goes waits now. */
 		assert_true(f.input_at < MANY);
-		resize(90);
-		resize(91);
 		assert_int_equal(f.ch->signalled(f.carg, SIGUSR1), 1);
 		assert_int_equal(f.ch->signalled(f.carg, SIGTERM), 1);
+		resize(90);
+		resize(91);
 		f.stuck = 0;
 		f.h->stdin_ready(f.arg);
 		shuttle();
