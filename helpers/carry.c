@@ -23,31 +23,18 @@ static const char *const carry_machines[CARRY_GUESTS_MAX] = {"x86_64",
 /*
  * The script; %s is a case of "MACHINE) k_n=ID k_s=SIZE;;" for each guest.
  * Names begin with k_, so that none of the container's own variables is hit.
- * k_try runs what is there, if it is ours. The folder is made with mode 700
- * and looked at afterwards: whoever else could have made it is found out.
- * Whether files run there is tried with one that does nothing.
+ * k_try runs what is there, if it is ours.
  */
 static const char carry_script[] =
     "k_m=$(uname -m 2>/dev/null);k_n=;"
-    "case $k_m in %s esac;"
-    "k_u=$(id -u 2>/dev/null);"
+    "case $k_m in %s esac;" CARRY_SH_FOLDERS
     "k_no(){ printf '\\036no %%s\\n' \"$1\";exit 0;};"
-    "k_mine(){ [ ! -L \"$1\" ]&&[ -O \"$1\" ];};"
     "[ -n \"$k_n\" ]||k_no \"there is no guest for ${k_m:-this} machine\";"
-    "k_all(){ for k_b in \"${HOME:-/}/.cache\" /tmp /var/tmp /dev/shm /run;"
-    "do k_d=$k_b/k8shell-$k_u;\"$1\";done;};"
     "k_try(){ [ -x \"$k_d/$k_n\" ]&&k_mine \"$k_d\"&&k_mine \"$k_d/$k_n\"&&"
     "exec \"$k_d/$k_n\";};"
     "k_all k_try;"
     "k_p=$(command -v k8shell-guest)&&"
     "case $(sha256sum <\"$k_p\" 2>/dev/null) in $k_n*) exec \"$k_p\";;esac;"
-    "k_w=;k_can(){ [ -z \"$k_w\" ]||return;"
-    "[ \"$k_b\" != \"${HOME:-/}/.cache\" ]||mkdir -p \"$k_b\";"
-    "mkdir -m 700 \"$k_d\";"
-    "[ -d \"$k_d\" ]&&k_mine \"$k_d\"||return;"
-    "k_t=$k_d/t.$$;"
-    "printf '#!/bin/sh\\nexit 0\\n' >\"$k_t\"&&chmod 700 \"$k_t\"&&\"$k_t\"&&"
-    "k_w=$k_d;rm -f \"$k_t\";};"
     "{ k_all k_can;} 2>/dev/null;"
     "[ -n \"$k_w\" ]||"
     "k_no 'no folder can be written to and executed from';"
@@ -59,17 +46,17 @@ static const char carry_script[] =
     "{ rm -f \"$k_t\";k_no 'it could not be written, or does not run';};"
     "exec \"$k_w/$k_n\"";
 
-static int
-carry_id(struct carry_guest *g)
+int
+carry_id(char id[CARRY_ID_MAX], const void *p, size_t len, struct k8s_err *err)
 {
 	unsigned char md[EVP_MAX_MD_SIZE];
 	unsigned int n, i;
 
-	if (EVP_Digest(g->p, g->len, md, &n, EVP_sha256(), NULL) != 1 ||
-	    n < (sizeof(g->id) - 1) / 2)
-		return -1;
-	for (i = 0; i < (sizeof(g->id) - 1) / 2; i++)
-		(void)snprintf(g->id + 2 * i, 3, "%02x", md[i]);
+	if (EVP_Digest(p, len, md, &n, EVP_sha256(), NULL) != 1 ||
+	    n < (CARRY_ID_MAX - 1) / 2)
+		return k8s_err_set(err, K8S_ERR_SYSTEM, "no SHA-256");
+	for (i = 0; i < (CARRY_ID_MAX - 1) / 2; i++)
+		(void)snprintf(id + 2 * i, 3, "%02x", md[i]);
 	return 0;
 }
 
@@ -94,9 +81,7 @@ carry_read(struct carry_guest *g, const char *path, struct k8s_err *err)
 	if ((g->p = malloc(g->len)) == NULL)
 		return k8s_err_errno(err, "out of memory");
 	memcpy(g->p, buf_data(b), g->len);
-	if (carry_id(g) == -1)
-		return k8s_err_set(err, K8S_ERR_SYSTEM, "%s: no SHA-256", path);
-	return 0;
+	return carry_id(g->id, g->p, g->len, err);
 }
 
 static int

@@ -36,9 +36,36 @@
 /* Longest line of the script. */
 #define CARRY_LINE_MAX 256
 
+/* The first half of a SHA-256, hex, and its NUL. */
+#define CARRY_ID_MAX 33
+
+/*
+ * For scripts that look into these folders, or put something there. With
+ * k_all FUNCTION it is called with k_d as each of the folders; k_can makes the
+ * first of them k_w (empty: there is none) that can be used:
+ *
+ *	{ k_all k_can;} 2>/dev/null;
+ *
+ * A folder is made with mode 700 and looked at afterwards: whoever else could
+ * have made it is found out. Whether files run there is tried with one that
+ * does nothing. k_mine PATH: it is no link, and ours. No percent sign is in it.
+ */
+#define CARRY_SH_FOLDERS                                                    \
+	"k_u=$(id -u 2>/dev/null);k_w=;"                                    \
+	"k_mine(){ [ ! -L \"$1\" ]&&[ -O \"$1\" ];};"                       \
+	"k_all(){ for k_b in \"${HOME:-/}/.cache\" /tmp /var/tmp /dev/shm " \
+	"/run;do k_d=$k_b/k8shell-$k_u;\"$1\";done;};"                      \
+	"k_can(){ [ -z \"$k_w\" ]||return;"                                 \
+	"[ \"$k_b\" != \"${HOME:-/}/.cache\" ]||mkdir -p \"$k_b\";"         \
+	"mkdir -m 700 \"$k_d\";"                                            \
+	"[ -d \"$k_d\" ]&&k_mine \"$k_d\"||return;"                         \
+	"k_t=$k_d/t.$$;"                                                    \
+	"printf '#!/bin/sh\\nexit 0\\n' >\"$k_t\"&&chmod 700 \"$k_t\"&&"    \
+	"\"$k_t\"&&k_w=$k_d;rm -f \"$k_t\";};"
+
 struct carry_guest {
-	const char *machine; /* as uname -m says */
-	char id[33];	     /* of its content, hex */
+	const char *machine;   /* as uname -m says */
+	char id[CARRY_ID_MAX]; /* of its content */
 	unsigned char *p;
 	size_t len;
 };
@@ -69,6 +96,10 @@ struct carry {
  */
 int carry_init(struct carry *c, const char *dir, struct k8s_err *err);
 void carry_clear(struct carry *c);
+
+/* The name of some content. */
+int carry_id(char id[CARRY_ID_MAX], const void *p, size_t len,
+    struct k8s_err *err);
 
 /* Before each exec. */
 void carry_reset(struct carry *c);

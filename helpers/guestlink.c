@@ -215,7 +215,6 @@ guestlink_ended(void *arg, int exit_code, int http_refused,
 	char safe[GUESTLINK_STDERR_MAX * 4 + 1];
 
 	l->exec = NULL;
-	mux_free(l->mux);
 	if (l->note_len > 0)
 		log_info("the container's stderr: %s",
 		    log_escape(safe, sizeof(safe), l->note, l->note_len));
@@ -232,6 +231,8 @@ guestlink_ended(void *arg, int exit_code, int http_refused,
 			    l->note_len > 0 ? ": " : "",
 			    l->note_len > 0 ? safe : "");
 	}
+	/* With the reason known: what the channels' owners say comes late. */
+	mux_free(l->mux);
 	loop_del(l->timer);
 	(void)close(l->timerfd);
 	l->h->ended(l->arg, l->how, http_refused, &l->why);

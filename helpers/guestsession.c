@@ -8,19 +8,9 @@
 
 #include "helpers/agent.h"
 #include "helpers/guestlink.h"
+#include "helpers/items.h"
 #include "lib/core/buf.h"
 #include "lib/core/log.h"
-#include "lib/core/modes.h"
-
-/* Items of a session's OPEN (PROTOCOL.mux, section 4). */
-enum {
-	ITEM_COMMAND = 1,
-	ITEM_ENV = 2,
-	ITEM_TTY = 3,
-	ITEM_USER = 4,
-	ITEM_AGENT = 5,
-	ITEM_MOTD = 7,
-};
 
 struct guestsession {
 	struct loop *loop;
@@ -28,6 +18,7 @@ struct guestsession {
 	const struct guestsession_params *params;
 	struct relay_result *result;
 	struct guestlink *link;	     /* NULL once ended */
+	struct mux *mux;	     /* while there is a link that is ready */
 	struct mux_channel *channel; /* NULL once closed */
 	struct agent *agent;
 	int opened, no_guest;
@@ -58,10 +49,11 @@ guestsession_abort(struct guestsession *g, enum k8s_err_code code,
 	struct k8s_err why;
 
 	k8s_err_set(&why, code, "%s", text);
-	if (g->result->err.code == K8S_ERR_NONE)
-		g->result->err = why;
+	/* The first reason counts; the link knows whether it has one. */
 	if (g->link != NULL)
 		guestlink_abort(g->link, &why);
+	else if (g->result->err.code == K8S_ERR_NONE)
+		g->result->err = why;
 }
 
 /*
@@ -69,66 +61,24 @@ guestsession_abort(struct guestsession *g, enum k8s_err_code code,
  */
 
 static int
-item_put(struct buf *b, unsigned int tag, const void *p, size_t len)
-{
-	const unsigned char head[] = {(unsigned char)tag,
-	    (unsigned char)(len >> 24), (unsigned char)(len >> 16),
-	    (unsigned char)(len >> 8), (unsigned char)len};
-
-	if (buf_put(b, head, sizeof(head)) == -1)
-		return -1;
-	return len == 0 ? 0 : buf_put(b, p, len);
-}
-
-static int
-item_text(struct buf *b, unsigned int tag, const char *s)
-{
-	return s == NULL ? 0 : item_put(b, tag, s, strlen(s));
-}
-
-static void
-put_size(unsigned char p[8], const struct winsize *ws)
-{
-	const unsigned short v[] = {ws->ws_col, ws->ws_row, ws->ws_xpixel,
-	    ws->ws_ypixel};
-	size_t i;
-
-	for (i = 0; i < 4; i++) {
-		p[2 * i] = (unsigned char)(v[i] >> 8);
-		p[2 * i + 1] = (unsigned char)v[i];
-	}
-}
-
-static int
-item_tty(struct buf *b, const struct client *c)
-{
-	unsigned char p[8 + MODES_ENCODED_MAX];
-	const struct winsize ws = client_size(c);
-
-	put_size(p, &ws);
-	return item_put(b, ITEM_TTY, p,
-	    8 + modes_encode(client_modes(c), p + 8));
-}
-
-static int
-guestsession_items(const struct guestsession *g, struct buf *b)
+guestsession_items(const struct guestsession *g, const char *const *argv,
+    const char *const *env, struct buf *b)
 {
 	const struct guestsession_params *p = g->params;
-	const char *const *e;
+	const struct winsize ws = client_size(g->client);
 
-	if (item_text(b, ITEM_COMMAND, p->command) == -1 ||
-	    item_text(b, ITEM_USER, p->user) == -1 ||
-	    (g->agent != NULL && item_put(b, ITEM_AGENT, NULL, 0) == -1))
+	if (items_text(b, ITEM_COMMAND, p->command) == -1 ||
+	    items_texts(b, ITEM_ARGV, argv) == -1 ||
+	    items_text(b, ITEM_USER, p->user) == -1 ||
+	    (g->agent != NULL && items_put(b, ITEM_AGENT) == -1))
 		return -1;
 	if (client_is_tty(g->client) &&
-	    (item_tty(b, g->client) == -1 ||
-		(p->command == NULL && item_put(b, ITEM_MOTD, NULL, 0) == -1)))
+	    (items_tty(b, &ws, client_modes(g->client)) == -1 ||
+		(p->command == NULL && argv == NULL &&
+		    items_put(b, ITEM_MOTD) == -1)))
 		return -1;
-	for (e = p->env; *e != NULL; e++)
-		/* A name there has to be. */
-		if (**e != '=' && strchr(*e, '=') != NULL &&
-		    item_text(b, ITEM_ENV, *e) == -1)
-			return -1;
+	if (items_env(b, p->env) == -1 || items_env(b, env) == -1)
+		return -1;
 	return 0;
 }
 
@@ -249,26 +199,44 @@ static const struct mux_channel_handler guestsession_channel_handler = {
  * The link.
  */
 
-static void
-guestsession_ready(void *arg, struct mux *m, uint32_t capabilities)
+void
+guestsession_begin(struct guestsession *g, const char *const *argv,
+    const char *const *env)
 {
-	struct guestsession *g = arg;
 	__attribute__((cleanup(buf_freep))) struct buf *b = NULL;
 
-	if ((capabilities & MUX_CAP_AGENT) == 0)
-		g->agent = NULL;
 	if ((b = buf_new(MUX_OPEN_MAX)) == NULL ||
-	    guestsession_items(g, b) == -1) {
+	    guestsession_items(g, argv, env, b) == -1) {
 		guestsession_abort(g, K8S_ERR_LIMIT,
 		    "command and environment are too long");
 		return;
 	}
-	g->channel = mux_open(m, MUX_SESSION, buf_data(b), buf_len(b),
+	g->channel = mux_open(g->mux, MUX_SESSION, buf_data(b), buf_len(b),
 	    &guestsession_channel_handler, g);
 	if (g->channel == NULL)
 		guestsession_abort(g, K8S_ERR_SYSTEM, strerror(errno));
 	else
 		g->opened = 1;
+}
+
+void
+guestsession_fail(struct guestsession *g, const struct k8s_err *why)
+{
+	guestsession_abort(g, why->code, why->msg);
+}
+
+static void
+guestsession_ready(void *arg, struct mux *m, uint32_t capabilities)
+{
+	struct guestsession *g = arg;
+
+	if ((capabilities & MUX_CAP_AGENT) == 0)
+		g->agent = NULL;
+	g->mux = m;
+	if (g->params->prepare != NULL)
+		g->params->prepare(g->params->arg, g, m, g->params->user);
+	else
+		guestsession_begin(g, NULL, NULL);
 }
 
 static void
@@ -293,6 +261,7 @@ guestsession_ended(void *arg, enum guestlink_end how, int http_refused,
 	struct guestsession *g = arg;
 
 	g->link = NULL;
+	g->mux = NULL;
 	g->no_guest = how == GUESTLINK_NO_GUEST && !g->opened;
 	g->result->http_refused = http_refused;
 	if (g->result->err.code == K8S_ERR_NONE)
@@ -352,9 +321,9 @@ guestsession_resized(void *arg)
 {
 	struct guestsession *g = arg;
 	const struct winsize ws = client_size(g->client);
-	unsigned char p[8];
+	unsigned char p[ITEMS_SIZE_LEN];
 
-	put_size(p, &ws);
+	items_size(p, &ws);
 	/* Of many in a row the last one counts; one that waits is another. */
 	if (g->channel != NULL && g->result->started)
 		(void)mux_message(g->channel, MUX_SIZE, p, sizeof(p));

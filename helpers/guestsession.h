@@ -11,7 +11,10 @@
 #include "helpers/relay.h"
 #include "lib/core/err.h"
 #include "lib/core/loop.h"
+#include "lib/core/mux.h"
 #include "lib/kube/ws.h"
+
+struct guestsession;
 
 struct guestsession_params {
 	struct exec_params exec;
@@ -19,7 +22,27 @@ struct guestsession_params {
 	const char *command;	/* NULL: the login shell */
 	const char *user;	/* to become, or NULL */
 	const char *agent;	/* socket of the user's agent, or NULL */
+
+	/*
+	 * What to do, when the guest is there, before the session is opened,
+	 * or NULL. It may open channels on m, and it ends with
+	 * guestsession_begin() or guestsession_fail(), now or later; once
+	 * the link has ended, when that changes nothing any more. user is the
+	 * one above.
+	 */
+	void (*prepare)(void *arg, struct guestsession *g, struct mux *m,
+	    const char *user);
+	void *arg;
 };
+
+/*
+ * Opens the session. argv: a program to run without a shell, in place of the
+ * command, which is NULL then; or NULL. env, or NULL, is set after params'.
+ */
+void guestsession_begin(struct guestsession *g, const char *const *argv,
+    const char *const *env);
+/* There can be no session: result->err will be this. */
+void guestsession_fail(struct guestsession *g, const struct k8s_err *why);
 
 /*
  * Runs a session to its end, all output delivered. As relay_run(), and
