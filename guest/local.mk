@@ -43,7 +43,18 @@ guest/k8shell-guest-aarch64: $(GUEST_INPUT) Makefile
 CLEANFILES += guest/k8shell-guest-aarch64
 endif
 
-# The same for this machine, for compilers and sanitizers to look at.
+# For this machine's sftp-server where it is carried into a container, so with
+# this machine's C library.
+EXTRA_DIST += guest/passwd.c
+guest_SCRIPTS += guest/k8shell-passwd.so
+guest/k8shell-passwd.so: guest/passwd.c Makefile
+	$(AM_V_CCLD)$(MKDIR_P) guest && $(CC) -std=c11 -D_GNU_SOURCE \
+	    $(PASSWD_CFLAGS) -fPIC -shared -s -o $@ $(srcdir)/guest/passwd.c -ldl
+CLEANFILES += guest/k8shell-passwd.so
+PASSWD_CFLAGS = -O2 -Wall -Wextra -fstack-protector-strong -Wl,-z,relro \
+	-Wl,-z,now -Wl,-z,noexecstack $(GUEST_WERROR)
+
+# The guest for this machine, for compilers and sanitizers to look at.
 check_PROGRAMS += guest/k8shell-guest
 guest_k8shell_guest_SOURCES = $(GUEST_C) $(GUEST_H)
 guest_k8shell_guest_CFLAGS = $(AM_CFLAGS)

@@ -3,6 +3,7 @@ HELPER_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DCONFIG_PATH='"$(k8shellconfdir)/k8shell.conf"' \
 	-DGUEST_DIR='"$(k8shelllibexecdir)/guest"' \
 	-DSFTP_PATH='"$(k8shelllibexecdir)/k8shell-sftp"' \
+	-DPASSWD_PATH='"$(k8shelllibexecdir)/guest/k8shell-passwd.so"' \
 	-DSESSION_PATH='"$(k8shelllibexecdir)/k8shell-session"' \
 	-DEXPLAIN_PATH='"$(k8shelllibexecdir)/k8shell-explain"'
 HELPER_LDADD = lib/kube/libkube.a lib/core/libcore.a \
@@ -35,6 +36,7 @@ k8shelllibexec_PROGRAMS += helpers/k8shell-sftp
 helpers_k8shell_sftp_SOURCES = $(RUN_SOURCES) helpers/sftp.c \
 	helpers/remote.c helpers/remote.h \
 	helpers/sftpfiles.c helpers/sftpfiles.h \
+	helpers/sftprefuse.c helpers/sftprefuse.h \
 	helpers/sftpserver.c helpers/sftpserver.h
 helpers_k8shell_sftp_CPPFLAGS = $(HELPER_CPPFLAGS)
 helpers_k8shell_sftp_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)

@@ -331,6 +331,21 @@ run_fail(const struct run *s, struct k8s_err *err)
 	return status;
 }
 
+/* The same, before anything was written to the user. */
+static int
+run_refuse(struct run *s, struct k8s_err *err)
+{
+	char line[K8S_ERR_MAX + 64];
+	int status = run_fail(s, err);
+
+	/* It may take a while, and no credentials. */
+	setup_clear(&s->setup);
+	if (s->kind->refuse != NULL)
+		s->kind->refuse(s->arg,
+		    log_escape(line, sizeof(line), err->msg, strlen(err->msg)));
+	return status;
+}
+
 /* Ends as the command did, or as we were told: sshd reports exit-signal. */
 static int
 run_die(struct run *s, int sig)
@@ -374,7 +389,8 @@ run_end(struct run *s, struct relay_result *result)
 	}
 	if (result->exit_code == -1) {
 		run_record_end(s, 0, 0, result->err.msg);
-		return run_fail(s, &result->err);
+		return result->started ? run_fail(s, &result->err)
+				       : run_refuse(s, &result->err);
 	}
 	/* Only the server's word counts; which signal is told by the script. */
 	if (result->exit_code != 128 + result->signal)
@@ -418,14 +434,14 @@ run(const struct run_kind *kind, void *arg)
 	struct k8s_err err = K8S_ERR_INIT;
 
 	if (run_setup(&s, &err) == -1)
-		return run_fail(&s, &err);
+		return run_refuse(&s, &err);
 	log_info("user %s: %s in %s/%s", s.user, names[kind->kind],
 	    s.setup.config->namespace_, s.pod);
 	if (run_announce(&s, &err) == -1)
-		return run_fail(&s, &err);
+		return run_refuse(&s, &err);
 	if (run_either(&s, &result, &err) == -1) {
 		run_record_end(&s, 0, 0, err.msg);
-		return run_fail(&s, &err);
+		return run_refuse(&s, &err);
 	}
 	return run_end(&s, &result);
 }

@@ -31,6 +31,11 @@ struct run_kind {
 	int (*plain)(void *arg, struct relay *relay, struct ws_client *server,
 	    struct relay_params *p, const char *no_guest,
 	    struct relay_result *result, struct k8s_err *err);
+	/*
+	 * Nothing was written to the user, nor will be: tells him why, where
+	 * stderr is not what he sees. May be NULL.
+	 */
+	void (*refuse)(void *arg, const char *line);
 };
 
 /*

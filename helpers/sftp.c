@@ -6,8 +6,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "helpers/run.h"
+#include "helpers/sftprefuse.h"
 #include "helpers/sftpserver.h"
 
 struct sftp {
@@ -45,12 +47,21 @@ sftp_plain(void *arg, struct relay *relay, struct ws_client *server,
 	if (result->exit_code == SFTPSERVER_NONE ||
 	    result->err.code == K8S_ERR_NO_COMMAND) {
 		result->exit_code = -1;
+		/* Nothing but the client's first word is gone. */
+		result->started = 0;
 		k8s_err_set(&result->err, K8S_ERR_SYSTEM,
 		    "there is no sftp-server in this image, and in plain mode "
 		    "(%s) none can be carried in",
 		    no_guest != NULL ? no_guest : "guest = off");
 	}
 	return 0;
+}
+
+static void
+sftp_refuse(void *arg, const char *line)
+{
+	(void)arg;
+	sftprefuse(STDIN_FILENO, STDOUT_FILENO, line);
 }
 
 int
@@ -60,6 +71,7 @@ main(int argc, char **argv)
 	    .kind = CONTROL_SFTP,
 	    .guest = sftp_guest,
 	    .plain = sftp_plain,
+	    .refuse = sftp_refuse,
 	};
 	struct sftp s = {.args = NULL};
 	struct k8s_err err = K8S_ERR_INIT;

@@ -115,7 +115,9 @@ sftpfiles_programs(struct sftpfiles *f, struct k8s_err *err)
 	if (sftpfiles_add(f, SFTPFILES_LOADER, strlen(SFTPFILES_LOADER), loader,
 		strlen(loader), err) == -1 ||
 	    sftpfiles_add(f, SFTPFILES_SERVER, strlen(SFTPFILES_SERVER),
-		*server, strlen(*server), err) == -1)
+		*server, strlen(*server), err) == -1 ||
+	    sftpfiles_add(f, SFTPFILES_PASSWD, strlen(SFTPFILES_PASSWD),
+		PASSWD_PATH, strlen(PASSWD_PATH), err) == -1)
 		return -1;
 	return 0;
 }

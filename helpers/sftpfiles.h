@@ -25,9 +25,13 @@
 /* Each file is filled up with zeros to blocks of so many bytes. */
 #define SFTPFILES_BLOCK 4096
 
-/* The first two of the files; the names of the others are the libraries'. */
+/*
+ * The first three of the files; the names of the others are the libraries'. The
+ * third is to be preloaded (guest/passwd.c).
+ */
 #define SFTPFILES_LOADER "ld.so"
 #define SFTPFILES_SERVER "sftp-server"
+#define SFTPFILES_PASSWD "k8shell-passwd.so"
 
 struct sftpfile {
 	char name[SFTPFILES_NAME_MAX]; /* letters, digits and "._+-" */

@@ -14,6 +14,8 @@
 #include "lib/core/buf.h"
 #include "lib/core/log.h"
 
+#define PRELOAD "LD_PRELOAD="
+
 struct sftpserver {
 	const char *const *args;
 	struct guestsession *g;
@@ -38,8 +40,9 @@ static const char script_find[] =
     "{ printf 'image %s\\n' \"$k_p\";exit 0;};done;"
     "printf 'none %s\\n' \"$(uname -m)\"";
 
-#define SH_RUNS                                                        \
-	"k_runs(){ \"$1/" SFTPFILES_LOADER "\" --library-path \"$1\" " \
+#define SH_RUNS                                              \
+	"k_runs(){ " PRELOAD "\"$1/" SFTPFILES_PASSWD "\" "  \
+	"\"$1/" SFTPFILES_LOADER "\" --library-path \"$1\" " \
 	"\"$1/" SFTPFILES_SERVER "\" -Q requests >/dev/null;};"
 
 /* ID: the folder of that name, status 0; or 1. */
@@ -77,9 +80,6 @@ static const char script_put[] = CARRY_SH_FOLDERS SH_RUNS
     "printf '%s\\n' \"$k_f\"";
 
 _Static_assert(SFTPFILES_BLOCK == 4096, "script_put says so, too");
-
-/* For a program that brings its own libraries: none of the image's. */
-static const char *const own_env[] = {"LD_PRELOAD=", "LD_AUDIT=", NULL};
 
 static void
 sftpserver_fail(struct sftpserver *s, const char *why)
@@ -160,8 +160,11 @@ sftpserver_begin_own(struct sftpserver *s, const char *dir)
 {
 	char loader[PATH_MAX + sizeof(SFTPFILES_LOADER)];
 	char server[PATH_MAX + sizeof(SFTPFILES_SERVER)];
+	char preload[sizeof(PRELOAD) + PATH_MAX + sizeof(SFTPFILES_PASSWD)];
 	const char *const program[] = {loader, "--library-path", s->dir,
 	    server};
+	/* Ours in place of what the image may have for its own libraries. */
+	const char *const env[] = {preload, "LD_AUDIT=", NULL};
 
 	if (dir[0] != '/' || strlen(dir) >= sizeof(s->dir)) {
 		sftpserver_fail(s, "its shell says something else");
@@ -170,9 +173,10 @@ sftpserver_begin_own(struct sftpserver *s, const char *dir)
 	(void)snprintf(s->dir, sizeof(s->dir), "%s", dir);
 	(void)snprintf(loader, sizeof(loader), "%s/" SFTPFILES_LOADER, s->dir);
 	(void)snprintf(server, sizeof(server), "%s/" SFTPFILES_SERVER, s->dir);
+	(void)snprintf(preload, sizeof(preload), PRELOAD "%s/" SFTPFILES_PASSWD,
+	    s->dir);
 	log_info("sftp-server carried in: %s", s->dir);
-	sftpserver_begin(s, program, sizeof(program) / sizeof(program[0]),
-	    own_env);
+	sftpserver_begin(s, program, sizeof(program) / sizeof(program[0]), env);
 }
 
 static void
