@@ -76,7 +76,8 @@ static const char script_put[] = CARRY_SH_FOLDERS SH_RUNS
     "rm -f \"$k_t/all\";chmod 700 \"$k_t\"/*;"
     "k_runs \"$k_t\"||k_no 'it does not run there';"
     "mv \"$k_t\" \"$k_f\";rm -rf \"$k_f/${k_t##*/}\";"
-    "k_runs \"$k_f\"||k_no \"what is in $k_f does not run: remove it\";"
+    "k_mine \"$k_f\"&&k_runs \"$k_f\"||"
+    "k_no \"what is in $k_f can not be used: remove it\";"
     "printf '%s\\n' \"$k_f\"";
 
 _Static_assert(SFTPFILES_BLOCK == 4096, "script_put says so, too");

@@ -4,7 +4,8 @@
 # program, and writes its complaints to the user's stderr.
 REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 	tests/regress/bad-input.sh tests/regress/proxyd.sh \
-	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh
+	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh \
+	tests/regress/sftp.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
