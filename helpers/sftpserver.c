@@ -56,7 +56,8 @@ static const char script_look[] = CARRY_SH_FOLDERS SH_RUNS
  * ID SIZE {NAME BLOCKS}..., the content on stdin: the folder, status 0; or the
  * reason on stderr. It gets its name when it is complete and runs. Of several
  * that come at once one gets there first; the others find theirs inside of it
- * and remove that. A cut connection leaves nothing behind.
+ * and remove that. A cut connection leaves nothing behind: it means a hang-up,
+ * and a shell that has something to say of it must not die of that.
  */
 static const char script_put[] = CARRY_SH_FOLDERS SH_RUNS
     "k_no(){ printf '%s\\n' \"$1\" >&2;exit 1;};"
@@ -65,6 +66,7 @@ static const char script_put[] = CARRY_SH_FOLDERS SH_RUNS
     "k_i=$1 k_s=$2 k_f=$k_w/sftp-$1;shift 2;"
     "k_t=$(mktemp -d \"$k_f.XXXXXX\")||exit 1;"
     "trap 'rm -rf \"$k_t\"' EXIT;trap 'exit 1' HUP INT TERM;"
+    "trap '' PIPE;"
     "cat >\"$k_t/all\"||k_no \"$k_w can not take it\";"
     "[ \"$(wc -c <\"$k_t/all\")\" -eq \"$k_s\" ]||k_no 'it was cut short';"
     "case $(sha256sum <\"$k_t/all\" 2>/dev/null) in ''|$k_i*);;"
