@@ -5,7 +5,7 @@
 guest-client.py SSH_CONFIG HOST signal NAME exec|pty
                                 trapped NAME exec|pty
                                 trap exec|pty
-                                exit-signal NAME
+                                dies NAME COMMAND
                                 resize N
                                 stty
 Exit 0 if all happened as it should; otherwise a line that says what did not.
@@ -140,10 +140,8 @@ def trap(transport, how):
         same("trap", (b"got TERM", 3), (out.strip(), end))
 
 
-def exit_signal(transport, name):
-    # sh: bash does not die of SIGQUIT.
-    c = start(transport, f"exec sh -c 'kill -{name} $$'")
-    same("exit-signal", (b"", name), finish(c))
+def dies(transport, name, command):
+    same(command, (b"", name), finish(start(transport, command)))
 
 
 def resize(transport, n):
@@ -190,7 +188,7 @@ def main():
         stty(config, host)
         return
     tests = {"signal": signal, "trapped": trapped, "trap": trap,
-             "exit-signal": exit_signal, "resize": resize}
+             "dies": dies, "resize": resize}
     transport = connect(config, host)
     try:
         tests[what](transport, *rest)
