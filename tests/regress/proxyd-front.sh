@@ -43,6 +43,8 @@ refuses() {
 	local name=$1 address
 	shift
 	for address in "$OPTIONAL" "$REQUIRED"; do
+		# More than ten such lines a second are not written.
+		sleep 0.1
 		mark
 		like "$name: closed ($address)" '@(closed|reset) ' \
 		    "$(probe "$address" -p 8 "$@")"
