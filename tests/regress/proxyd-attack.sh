@@ -163,6 +163,16 @@ no_sshd() {
 	inside mv /run/sshd-away /run/sshd-copy
 	is "no sshd: no penalty for the client" fine \
 	    "$(s "${AT_SECOND[@]}" ws echo fine </dev/null 2>&1)"
+	mark
+	inside sed -i '1i NoSuchKeyword yes' /etc/k8shell/sshd_config
+	for i in 1 2 3; do
+		s "${AT_SECOND[@]}" ws true </dev/null >/dev/null 2>&1
+	done
+	logged "an sshd_config that breaks: sshd's own words are logged" \
+	    'sshd\[[0-9]+\]: .*NoSuchKeyword'
+	inside sed -i 1d /etc/k8shell/sshd_config
+	is "an sshd_config that breaks: no penalty for the client" fine \
+	    "$(s "${AT_SECOND[@]}" ws echo fine </dev/null 2>&1)"
 	second_stop
 }
 

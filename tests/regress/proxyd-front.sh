@@ -520,8 +520,15 @@ startups
 connections
 per_source
 penalties 9.2
-restart "restart, 9.2"
-bastion "$(tests/openssh 10)" yes || exit 1
-penalties 10
-restart "restart, 10"
+restart "restart, 9.2, PAM yes"
+# What has to hold with every sshd there is.
+for version in 9.2 10; do
+	for pam in yes no; do
+		[ "$version $pam" != "9.2 yes" ] || continue
+		bastion "$(tests/openssh "$version")" "$pam" || exit 1
+		haproxy_in_front
+		restart "restart, $version, PAM $pam"
+		[ "$version $pam" != "10 yes" ] || penalties 10
+	done
+done
 finish

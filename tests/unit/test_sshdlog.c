@@ -84,6 +84,12 @@ attempts(void **state)
 		    .method = "publickey",
 		    .key_type = "ED25519",
 		    .fingerprint = FP}},
+	    /* Said by sshd's child: sshd itself never does. */
+	    {"Accepted publickey for tester from " AT " ssh2: ED25519 " FP
+	     " [preauth]",
+		{.kind = SSHDLOG_OTHER}},
+	    {"Accepted password for tester from " AT " ssh2 [postauth]",
+		{.kind = SSHDLOG_OTHER}},
 	    {"Accepted password for tester from " AT " ssh2",
 		{.kind = SSHDLOG_ACCEPTED,
 		    .account = SSHDLOG_AUTHENTICATED,
