@@ -117,7 +117,7 @@ controls_may_tell(const struct supervisor *s, const struct notify_caller *c)
 	if (c->egid != s->p->helper_gid || stat(path, &exe) == -1)
 		return 0;
 	for (i = 0; i < sizeof(controls_tellers) / sizeof(controls_tellers[0]);
-	     i++)
+	    i++)
 		if (stat(controls_tellers[i], &teller) == 0 &&
 		    teller.st_dev == exe.st_dev && teller.st_ino == exe.st_ino)
 			return 1;

@@ -37,7 +37,7 @@ listen_find_inherited(const struct net_addr *address)
 	int fd;
 
 	for (fd = SDNOTIFY_FIRST_FD; fd < SDNOTIFY_FIRST_FD + listen_inherited;
-	     fd++)
+	    fd++)
 		if (listen_local(fd, &a) == 0 && listen_same(&a, address))
 			return fd;
 	return -1;
@@ -104,7 +104,7 @@ listen_check_inherited(const struct listen_set *set, struct k8s_err *err)
 	int fd;
 
 	for (fd = SDNOTIFY_FIRST_FD; fd < SDNOTIFY_FIRST_FD + listen_inherited;
-	     fd++) {
+	    fd++) {
 		if (listen_local(fd, &a) == -1)
 			return k8s_err_set(err, K8S_ERR_CONFIG,
 			    "inherited descriptor %d is not a TCP socket", fd);

@@ -37,13 +37,7 @@ struct k8s_err {
 	char msg[K8S_ERR_MAX];
 };
 
-#define K8S_ERR_INIT          \
-	{                     \
-		K8S_ERR_NONE, \
-		{             \
-			0     \
-		}             \
-	}
+#define K8S_ERR_INIT {K8S_ERR_NONE, {0}}
 
 /*
  * Sets code and text. err may be NULL. Always returns -1, so that a caller

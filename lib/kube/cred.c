@@ -96,7 +96,7 @@ read_token_file(const char *path, struct cred *c, struct k8s_err *err)
 		return -1;
 	start = strspn(text, " \t\r\n");
 	for (end = len; end > start && strchr(" \t\r\n", text[end - 1]) != NULL;
-	     end--)
+	    end--)
 		text[end - 1] = '\0';
 	r = set_token(c, text + start, path, err);
 	kfile_wipe(text, len);

@@ -40,7 +40,7 @@ list_split(char ***list, size_t *n, char *value)
 	char *save = NULL, *item;
 
 	for (item = strtok_r(value, ",", &save); item != NULL;
-	     item = strtok_r(NULL, ",", &save))
+	    item = strtok_r(NULL, ",", &save))
 		list_add(list, n, string_trim(item));
 }
 

@@ -388,7 +388,7 @@ faults_parse(struct faults *f, const char *line, struct text *err)
 	}
 	w.copy = xstrdup(line);
 	for (word = strtok_r(w.copy, " \t", &save); word != NULL;
-	     word = strtok_r(NULL, " \t", &save)) {
+	    word = strtok_r(NULL, " \t", &save)) {
 		if (w.count == sizeof(w.word) / sizeof(w.word[0])) {
 			text_addf(err, "too many words: %s", line);
 			return -1;
@@ -396,7 +396,7 @@ faults_parse(struct faults *f, const char *line, struct text *err)
 		w.word[w.count++] = word;
 	}
 	for (i = 0; w.count > 0 && i < sizeof(parsers) / sizeof(parsers[0]);
-	     i++) {
+	    i++) {
 		if (strcmp(parsers[i].name, w.word[0]) != 0)
 			continue;
 		if (parsers[i].parse(f, &w) < 0)

@@ -46,7 +46,8 @@ static const struct option longopts[] = {
     {NULL, 0, NULL, 0},
 };
 
-static void __attribute__((noreturn)) usage(void)
+static void __attribute__((noreturn))
+usage(void)
 {
 	size_t i;
 

@@ -46,7 +46,8 @@ report_wait(int fd, struct report *r)
 }
 
 /* The pod's pid 1. It must outlive nothing: its end ends all of the pod. */
-static void __attribute__((noreturn)) run_init(const struct pod *pod, int fd)
+static void __attribute__((noreturn))
+run_init(const struct pod *pod, int fd)
 {
 	const char *failed;
 	char go;
@@ -71,7 +72,8 @@ static void __attribute__((noreturn)) run_init(const struct pod *pod, int fd)
 		pause();
 }
 
-static void __attribute__((noreturn)) run_maker(const struct pod *pod, int fd)
+static void __attribute__((noreturn))
+run_maker(const struct pod *pod, int fd)
 {
 	pid_t pid;
 

@@ -42,8 +42,8 @@ choose_protocol(const struct server *srv, const struct request *req)
 	size_t nth, n;
 
 	for (nth = 0;
-	     (p = http_header(req, "Sec-WebSocket-Protocol", nth)) != NULL;
-	     nth++) {
+	    (p = http_header(req, "Sec-WebSocket-Protocol", nth)) != NULL;
+	    nth++) {
 		for (; *p != '\0'; p += n) {
 			p += strspn(p, ", \t");
 			n = strcspn(p, ", \t");

@@ -187,7 +187,7 @@ nothing_is_fine(void **state)
 
 	(void)state;
 	memset(&kc, 0, sizeof(kc));
-	kc.origin = (char *)(uintptr_t) "f";
+	kc.origin = (char *)(uintptr_t)"f";
 	memset(&c, 0xff, sizeof(c));
 	assert_int_equal(cred_get(&kc, &c, &err), 0);
 	assert_null(c.token);

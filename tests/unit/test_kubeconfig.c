@@ -282,10 +282,7 @@ refuses_a_broken_structure(void **state)
 static void
 refuses_bad_servers(void **state)
 {
-#define AT(url)                                                        \
-	{                                                              \
-		CONFIG("    server: \"" url "\"\n", TOKEN), "server: " \
-	}
+#define AT(url) {CONFIG("    server: \"" url "\"\n", TOKEN), "server: "}
 	static const char *const cases[][2] = {
 	    {CONFIG("    tls-server-name: a\n", TOKEN), "server: missing"},
 	    AT("k:6443"),

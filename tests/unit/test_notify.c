@@ -882,9 +882,9 @@ int80_body(void *arg)
 
 	(void)arg;
 	__asm__ volatile("int $0x80"
-			 : "+a"(pid)
-			 :
-			 : "memory", "r8", "r9", "r10", "r11");
+	    : "+a"(pid)
+	    :
+	    : "memory", "r8", "r9", "r10", "r11");
 	CHILD_CHECK(pid == getpid());
 }
 

@@ -15,12 +15,13 @@
 	"error executing command in container: failed to exec in container: " \
 	"failed to start exec \\\"" id "\\\": OCI runtime exec failed: exec " \
 	"failed: " text ": unknown"
-#define ERROR "Internal error occurred: "
-#define INTERNAL(id, text)                                                   \
-	"{\"metadata\":{},\"status\":\"Failure\",\"message\":\"" ERROR ERROR \
-	RUNC(id, text) "\",\"reason\":\"InternalError\","                    \
-		       "\"details\":{\"causes\":[{\"message\":\"" ERROR      \
-		       RUNC(id, text) "\"}]},\"code\":500}"
+#define ERROR		   "Internal error occurred: "
+#define INTERNAL(id, text) INTERNAL_WHY(RUNC(id, text))
+#define INTERNAL_WHY(why)                                              \
+	"{\"metadata\":{},\"status\":\"Failure\",\"message\":\"" ERROR \
+	    ERROR why                                                  \
+	"\",\"reason\":\"InternalError\",\"details\":{\"causes\":"     \
+	"[{\"message\":\"" ERROR why "\"}]},\"code\":500}"
 
 /*
  * The recorder cut texts at 399 characters. These three are completed by

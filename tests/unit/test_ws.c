@@ -147,7 +147,7 @@ answer(struct peer *p)
 	size_t have;
 
 	for (have = 0; have < 4 || memcmp(text + have - 4, "\r\n\r\n", 4) != 0;
-	     have++) {
+	    have++) {
 		assert_true(have < sizeof(text) - 1);
 		take(p, text + have, 1);
 	}
