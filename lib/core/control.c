@@ -264,7 +264,7 @@ control_put(struct control_packet *k, int tag, const void *p, size_t len)
 static void
 control_put_integer(struct control_packet *k, int tag, size_t size, uint64_t n)
 {
-	unsigned char b[8];
+	unsigned char b[8] = {0};
 	size_t i;
 
 	for (i = size; i > 0; i--) {
@@ -560,9 +560,9 @@ control_session_start(int fd, const struct control_session_start *s,
     struct k8s_err *err)
 {
 	unsigned char request[CONTROL_MAX];
+	size_t len = control_encode_start(request, s);
 
-	return control_call(fd, request, control_encode_start(request, s), NULL,
-	    err);
+	return control_call(fd, request, len, NULL, err);
 }
 
 int
@@ -570,7 +570,7 @@ control_session_end(int fd, const struct control_session_end *e,
     struct k8s_err *err)
 {
 	unsigned char request[CONTROL_MAX];
+	size_t len = control_encode_end(request, e);
 
-	return control_call(fd, request, control_encode_end(request, e), NULL,
-	    err);
+	return control_call(fd, request, len, NULL, err);
 }

@@ -75,6 +75,7 @@ folder_of(const char *path, struct k8s_err *err)
 	dir = realpath(slash != NULL ? copy : ".", NULL);
 	if (dir == NULL)
 		k8s_err_errno(err, "kubeconfig %s", path);
+	/* cppcheck-suppress memleak ; copy has a cleanup attribute */
 	return dir;
 }
 
@@ -128,11 +129,13 @@ kubeconfig_in_cluster(const char *dir, struct k8s_err *err)
 	kc->ca = kfile_read(ca_file, KUBECONFIG_MAX, "the service account's CA",
 	    &kc->ca_len, NULL, err);
 	if (kc->ca == NULL)
+		/* cppcheck-suppress memleak ; kc has a cleanup attribute */
 		return NULL;
 	/* Read again for each request, but a missing one shows now. */
 	token = kfile_read(kc->token_file, KUBECONFIG_MAX,
 	    "the service account's token", &len, NULL, err);
 	if (token == NULL)
+		/* cppcheck-suppress memleak ; kc has a cleanup attribute */
 		return NULL;
 	kfile_wipe(token, len);
 	/* Optional, as in client-go. */

@@ -205,6 +205,7 @@ kyaml_parse(const char *text, size_t len, const char *origin,
 	yaml_parser_set_input_string(p, (const unsigned char *)text, len);
 	if (!yaml_parser_load(p, &y->doc)) {
 		syntax_error(p, origin, err);
+		/* cppcheck-suppress memleak ; y has a cleanup attribute */
 		return NULL;
 	}
 	y->loaded = 1;
@@ -273,7 +274,7 @@ find(struct kyaml *y, struct kyaml_node *map, const char *key)
 	if (m == NULL)
 		return NULL;
 	for (p = m->data.mapping.pairs.start; p < m->data.mapping.pairs.top;
-	     p++) {
+	    p++) {
 		k = yaml_document_get_node(&y->doc, p->key);
 		if (strcmp(scalar(k), key) != 0)
 			continue;
