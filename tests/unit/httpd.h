@@ -22,7 +22,11 @@ struct httpd {
 	char url[64];
 };
 
-/* A socket bound to a port that is free; listens if asked to. */
+/*
+ * A socket bound to a port that is free; listens if asked to. -1 on failure;
+ * port is set even then, because gcc 14 can't see that assert_true() ends a
+ * test.
+ */
 static inline int
 httpd_bind(int family, int listening, unsigned int *port)
 {
@@ -35,6 +39,7 @@ httpd_bind(int family, int listening, unsigned int *port)
 	socklen_t len = family == AF_INET ? sizeof(in4) : sizeof(in6);
 	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	*port = 0;
 	if (fd == -1 || bind(fd, sa, len) == -1 ||
 	    (listening && listen(fd, 8) == -1) ||
 	    getsockname(fd, sa, &len) == -1) {
@@ -82,7 +87,7 @@ httpd_serve(int fd, int log, const char *answer, size_t len)
 static inline int
 httpd_start(struct httpd *h, int family, const char *answer, size_t len)
 {
-	unsigned int port = 0;
+	unsigned int port;
 	int fd = httpd_bind(family, 1, &port), p[2];
 
 	if (fd == -1)
