@@ -379,6 +379,12 @@ transfer_failed(struct api *a, CURLcode e, struct k8s_err *err)
 	case CURLE_PEER_FAILED_VERIFICATION:
 		return not_trusted(a, e, err);
 	case CURLE_SSL_CACERT_BADFILE:
+		if (a->kc->ca == NULL)
+			return k8s_err_set(err, K8S_ERR_CONFIG,
+			    "%s: this machine knows no authorities: set "
+			    "certificate-authority in %s or install "
+			    "ca-certificates",
+			    server, origin);
 		return k8s_err_set(err, K8S_ERR_CONFIG,
 		    "%s: the "
 		    "certificate-authority holds no usable certificate",

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tests/unit/unit.h"
 
+#include <errno.h>
+#include <sched.h>
+#include <sys/mount.h>
+
 #include "lib/kube/api.h"
 #include "lib/kube/url.h"
 #include "tests/unit/httpd.h"
@@ -8,6 +12,7 @@
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 static char origin[] = "f";
+static int insecure;
 
 struct result {
 	int r, http;
@@ -42,6 +47,7 @@ get(struct result *res, const char *url, const char *answer, size_t len,
 	    answer != NULL ? h.url : "", url);
 	kc.origin = origin;
 	kc.server = server;
+	kc.insecure = insecure;
 	kc.tls_server_name = (char *)(uintptr_t)tls_server_name;
 	cred.token = (char *)(uintptr_t)token;
 	res->http = -1;
@@ -268,7 +274,7 @@ says_why_it_cannot_connect(void **state)
 	/* curl's other protocols; '#' takes the path off. */
 	get(&res, "file:///etc/passwd#", NULL, 0, NULL, NULL);
 	assert_int_equal(res.r, -1);
-	unit_check_err(&res.err, K8S_ERR_SYSTEM, "not supported");
+	unit_check_err(&res.err, K8S_ERR_SYSTEM, "Protocol \"file\" ");
 	assert_int_equal(buf_len(res.body), 0);
 	result_free(&res);
 }
@@ -284,10 +290,40 @@ says_that_tls_failed(void **state)
 	(void)state;
 	assert_true(httpd_start(&h, AF_INET, answer, sizeof(answer) - 1));
 	(void)snprintf(url, sizeof(url), "https://%s", h.url + 7);
+	/* Without an authority to trust, curl would not even try. */
+	insecure = 1;
 	get(&res, url, NULL, 0, NULL, NULL);
+	insecure = 0;
 	httpd_stop(&h, res.request, sizeof(res.request));
 	assert_int_equal(res.r, -1);
 	unit_check_err(&res.err, K8S_ERR_TLS, "TLS handshake failed");
+	result_free(&res);
+}
+
+/* As on a machine without the package ca-certificates. The last test: the
+ * machine's authorities are gone for this process from here on. */
+static void
+says_that_nobody_is_trusted(void **state)
+{
+	struct result res;
+	unsigned int port;
+	char url[64];
+	int fd;
+
+	(void)state;
+	UNIT_NEED_ROOT(CAP_SYS_ADMIN);
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	if (mount("none", "/etc/ssl/certs", "tmpfs", 0, NULL) == -1)
+		assert_int_equal(errno, ENOENT);
+	/* The kernel accepts; a handshake is not begun. */
+	fd = httpd_bind(AF_INET, 1, &port);
+	(void)snprintf(url, sizeof(url), "https://127.0.0.1:%u", port);
+	get(&res, url, NULL, 0, NULL, NULL);
+	close(fd);
+	assert_int_equal(res.r, -1);
+	unit_check_err(&res.err, K8S_ERR_CONFIG,
+	    "set certificate-authority in f or install ca-certificates");
 	result_free(&res);
 }
 
@@ -321,6 +357,7 @@ main(void)
 	    cmocka_unit_test(says_why_it_cannot_connect),
 	    cmocka_unit_test(says_that_tls_failed),
 	    cmocka_unit_test(escapes),
+	    cmocka_unit_test(says_that_nobody_is_trusted),
 	};
 
 	alarm(120);
