@@ -7,49 +7,31 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
-#include <termios.h>
 #include <unistd.h>
 
 #include "helpers/frames.h"
 #include "helpers/prelude.h"
 #include "lib/core/buf.h"
 #include "lib/core/log.h"
-#include "lib/core/nbio.h"
-
-/*
- * Output that the reader has not taken. Reading from the API server stops at
- * the first byte kept, so this holds what had been read then.
- */
-#define RELAY_OUT_MAX (256 * 1024)
 
 /* How long the container's shell may take to say "start". */
 #define RELAY_START_TIMEOUT_MS 30000
 
-static const int relay_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1,
-    SIGUSR2, SIGALRM};
-
 /* One of stdout and stderr. */
 struct relay_out {
 	struct relay *r;
-	struct nbio io;
-	struct loop_io *watch;
-	struct buf *queue;
+	enum client_stream stream;
 	struct prelude_scan scan;
 };
 
 struct relay {
 	struct loop *loop;
-	int tty, raw;
-	struct termios saved;
-	struct nbio in;
-	struct loop_io *in_watch;
+	struct client *client;
+	int tty;
 	struct relay_out out[2]; /* stdout, stderr */
-	int sigfd, timerfd;
-	struct loop_io *sig_watch, *timer_watch;
-	sigset_t old_mask;
+	int timerfd;
+	struct loop_io *timer_watch;
 
 	/* Of the run. */
 	struct exec *exec; /* NULL once ended */
@@ -74,9 +56,7 @@ static void
 relay_check_done(struct relay *r)
 {
 	if (r->ended &&
-	    (r->result->client_gone ||
-		(buf_len(r->out[0].queue) == 0 &&
-		    buf_len(r->out[1].queue) == 0)))
+	    (client_is_gone(r->client) || client_queued(r->client) == 0))
 		loop_stop(r->loop);
 }
 
@@ -94,15 +74,12 @@ relay_abort(struct relay *r, enum k8s_err_code code, const char *text)
 }
 
 static void
-relay_client_gone(struct relay *r)
+relay_client_gone(void *arg)
 {
-	if (r->result->client_gone)
-		return;
+	struct relay *r = arg;
+
 	r->result->client_gone = 1;
-	loop_want(r->in_watch, 0);
-	loop_want(r->out[0].watch, 0);
-	if (r->out[1].watch != NULL)
-		loop_want(r->out[1].watch, 0);
+	r->result->caught = client_caught(r->client);
 	relay_abort(r, K8S_ERR_DISCONNECT, "the client is gone");
 }
 
@@ -111,38 +88,13 @@ relay_client_gone(struct relay *r)
  */
 
 static void
-relay_out_flush(struct relay_out *o)
+relay_out_taken(void *arg, enum client_stream stream, size_t n)
 {
-	ssize_t n;
+	struct relay *r = arg;
 
-	while (buf_len(o->queue) > 0) {
-		n = nbio_write(&o->io, buf_data(o->queue), buf_len(o->queue));
-		if (n == -1 && errno == EAGAIN)
-			return;
-		if (n == -1) {
-			relay_client_gone(o->r);
-			return;
-		}
-		buf_consume(o->queue, (size_t)n);
-	}
-}
-
-static void
-relay_out_event(void *arg, uint32_t events)
-{
-	struct relay_out *o = arg;
-	struct relay *r = o->r;
-
-	if (events & (EPOLLERR | EPOLLHUP)) {
-		relay_client_gone(r);
-		return;
-	}
-	relay_out_flush(o);
-	if (r->result->client_gone || buf_len(o->queue) > 0)
-		return;
-	loop_want(o->watch, EPOLLERR);
-	if (r->exec != NULL && buf_len(r->out[0].queue) == 0 &&
-	    buf_len(r->out[1].queue) == 0)
+	(void)stream;
+	(void)n;
+	if (r->exec != NULL && client_queued(r->client) == 0)
 		exec_read(r->exec, 1);
 	relay_check_done(r);
 }
@@ -153,31 +105,20 @@ relay_out_text(void *arg, const unsigned char *p, size_t len)
 {
 	struct relay_out *o = arg;
 	struct relay *r = o->r;
-	ssize_t n;
+	size_t queued;
 
 	/* Before "start" a terminal shows only the echo of our script. */
-	if (r->result->client_gone || (r->tty && !r->started))
+	if (r->tty && !r->started)
 		return;
-	if (buf_len(o->queue) == 0) {
-		n = nbio_write(&o->io, p, len);
-		if (n == -1 && errno != EAGAIN) {
-			relay_client_gone(r);
-			return;
-		}
-		if (n > 0) {
-			p += n;
-			len -= (size_t)n;
-		}
-		if (len == 0)
-			return;
-		loop_want(o->watch, EPOLLOUT);
-		if (r->exec != NULL)
-			exec_read(r->exec, 0);
-	}
-	if (buf_put(o->queue, p, len) == -1)
+	/*
+	 * Reading from the API server stops at the first byte kept, so what is
+	 * kept is what had been read then.
+	 */
+	if (client_write(r->client, o->stream, p, len, &queued) == -1)
 		relay_abort(r, K8S_ERR_LIMIT,
-		    "output came faster than asked "
-		    "for");
+		    "output came faster than asked for");
+	else if (queued > 0 && r->exec != NULL)
+		exec_read(r->exec, 0);
 }
 
 static void
@@ -245,10 +186,10 @@ static void
 relay_in_ended(struct relay *r)
 {
 	r->in_eof = 1;
-	loop_want(r->in_watch, 0);
+	client_want_input(r->client, 0);
 	if (r->tty)
 		/* A terminal has no end but its hang-up. */
-		relay_client_gone(r);
+		client_hang_up(r->client);
 	else if (r->can_close)
 		exec_stdin_close(r->exec);
 	else if (r->framed)
@@ -309,13 +250,13 @@ relay_pump(struct relay *r)
 	unsigned char *p;
 	size_t len;
 
-	if (!r->ready || r->exec == NULL || r->result->client_gone)
+	if (!r->ready || r->exec == NULL || client_is_gone(r->client))
 		return;
 	while ((p = exec_stdin_buf(r->exec)) != NULL &&
 	    (len = relay_next(r, p)) > 0)
 		exec_stdin_send(r->exec, len);
 	if (r->started && !r->in_eof)
-		loop_want(r->in_watch, relay_in_room(r) > 0 ? EPOLLIN : 0);
+		client_want_input(r->client, relay_in_room(r) > 0);
 }
 
 /* What is not sent yet need not be: the container waits for the end only. */
@@ -333,16 +274,15 @@ relay_stop_stdin(struct relay *r)
  * is more, the loop says so again.
  */
 static void
-relay_in_event(void *arg, uint32_t events)
+relay_in_event(void *arg)
 {
 	struct relay *r = arg;
 	unsigned char *p;
 	size_t room;
 	ssize_t n;
 
-	(void)events;
 	if (r->exec == NULL || (room = relay_in_room(r)) == 0) {
-		loop_want(r->in_watch, 0);
+		client_want_input(r->client, 0);
 		return;
 	}
 	p = r->framed ? frames_reserve(r->frames, room)
@@ -351,7 +291,7 @@ relay_in_event(void *arg, uint32_t events)
 		relay_abort(r, K8S_ERR_SYSTEM, "out of memory");
 		return;
 	}
-	n = nbio_read(&r->in, p, room);
+	n = client_read(r->client, p, room);
 	if (n == -1 && errno == EAGAIN)
 		return;
 	if (n <= 0)
@@ -416,7 +356,7 @@ relay_ended(void *arg, int exit_code, int http_refused,
 		if (exit_code != -1 || r->out[i].scan.matched == 1)
 			prelude_scan_end(&r->out[i].scan, &relay_scan_handler,
 			    &r->out[i]);
-	loop_want(r->in_watch, 0);
+	client_want_input(r->client, 0);
 	loop_want(r->timer_watch, 0);
 	relay_check_done(r);
 }
@@ -429,40 +369,32 @@ static const struct exec_handler relay_exec_handler = {
 };
 
 /*
- * Signals and time.
+ * Size and time.
  */
 
 static struct exec_size
-relay_size(void)
+relay_size(const struct relay *r)
 {
-	struct winsize ws;
-	struct exec_size size = {0, 0};
+	struct winsize ws = client_size(r->client);
 
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &ws) == 0) {
-		size.cols = ws.ws_col;
-		size.rows = ws.ws_row;
-	}
-	return size;
+	return (struct exec_size){ws.ws_col, ws.ws_row};
 }
 
 static void
-relay_signal(void *arg, uint32_t events)
+relay_resized(void *arg)
 {
 	struct relay *r = arg;
-	struct signalfd_siginfo si;
 
-	(void)events;
-	if (read(r->sigfd, &si, sizeof(si)) != (ssize_t)sizeof(si))
-		return;
-	if (si.ssi_signo == SIGWINCH) {
-		if (r->exec != NULL && r->tty)
-			exec_resize(r->exec, relay_size());
-		return;
-	}
-	if (r->result->caught == 0)
-		r->result->caught = (int)si.ssi_signo;
-	relay_client_gone(r);
+	if (r->exec != NULL)
+		exec_resize(r->exec, relay_size(r));
 }
+
+static const struct client_handler relay_client_handler = {
+    .input = relay_in_event,
+    .taken = relay_out_taken,
+    .resized = relay_resized,
+    .gone = relay_client_gone,
+};
 
 static void
 relay_timeout(void *arg, uint32_t events)
@@ -480,77 +412,35 @@ relay_timeout(void *arg, uint32_t events)
 	    "the container's /bin/sh did not start in time");
 }
 
-static int
-relay_setup(struct relay *r, struct k8s_err *err)
-{
-	struct termios raw;
-	sigset_t mask;
-	size_t i;
-
-	for (i = 0; i < 2; i++) {
-		r->out[i].r = r;
-		if ((r->out[i].queue = buf_new(RELAY_OUT_MAX)) == NULL)
-			return k8s_err_errno(err, "out of memory");
-	}
-	if ((r->script = buf_new(PRELUDE_MAX)) == NULL ||
-	    (r->frames = frames_new()) == NULL)
-		return k8s_err_errno(err, "out of memory");
-	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGWINCH);
-	for (i = 0; i < sizeof(relay_signals) / sizeof(relay_signals[0]); i++)
-		(void)sigaddset(&mask, relay_signals[i]);
-	if (sigprocmask(SIG_BLOCK, &mask, &r->old_mask) == -1 ||
-	    (r->sigfd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK)) == -1)
-		return k8s_err_errno(err, "signalfd");
-	if ((r->timerfd = timerfd_create(CLOCK_MONOTONIC,
-		 TFD_CLOEXEC | TFD_NONBLOCK)) == -1)
-		return k8s_err_errno(err, "timerfd");
-	if (r->tty) {
-		if (tcgetattr(STDIN_FILENO, &r->saved) == -1)
-			return k8s_err_errno(err, "terminal");
-		raw = r->saved;
-		cfmakeraw(&raw);
-		if (tcsetattr(STDIN_FILENO, TCSANOW, &raw) == -1)
-			return k8s_err_errno(err, "terminal");
-		r->raw = 1;
-	}
-	if (nbio_open(&r->in, STDIN_FILENO, 0, err) == -1 ||
-	    nbio_open(&r->out[0].io, STDOUT_FILENO, 1, err) == -1 ||
-	    nbio_open(&r->out[1].io, STDERR_FILENO, 1, err) == -1)
-		return -1;
-	if ((r->in_watch = loop_add(r->loop, r->in.fd, 0, relay_in_event, r,
-		 err)) == NULL)
-		return -1;
-	for (i = 0; i < 2; i++)
-		if ((r->out[i].watch = loop_add(r->loop, r->out[i].io.fd,
-			 EPOLLERR, relay_out_event, &r->out[i], err)) == NULL)
-			return -1;
-	if ((r->sig_watch = loop_add(r->loop, r->sigfd, EPOLLIN, relay_signal,
-		 r, err)) == NULL ||
-	    (r->timer_watch = loop_add(r->loop, r->timerfd, 0, relay_timeout, r,
-		 err)) == NULL)
-		return -1;
-	return 0;
-}
-
 struct relay *
-relay_new(struct loop *loop, int tty, struct k8s_err *err)
+relay_new(struct loop *loop, struct client *client, struct k8s_err *err)
 {
 	struct relay *r;
+	size_t i;
 
 	if ((r = calloc(1, sizeof(*r))) == NULL) {
 		k8s_err_errno(err, "out of memory");
 		return NULL;
 	}
 	r->loop = loop;
-	r->tty = tty;
-	r->in.fd = r->out[0].io.fd = r->out[1].io.fd = -1;
-	r->sigfd = r->timerfd = -1;
-	if (relay_setup(r, err) == -1) {
-		relay_free(r);
-		return NULL;
+	r->client = client;
+	r->tty = client_is_tty(client);
+	for (i = 0; i < 2; i++) {
+		r->out[i].r = r;
+		r->out[i].stream = (enum client_stream)i;
 	}
-	return r;
+	r->timerfd =
+	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (r->timerfd == -1)
+		k8s_err_errno(err, "timerfd");
+	else if ((r->script = buf_new(PRELUDE_MAX)) == NULL ||
+	    (r->frames = frames_new()) == NULL)
+		k8s_err_errno(err, "out of memory");
+	else if ((r->timer_watch = loop_add(loop, r->timerfd, 0, relay_timeout,
+		      r, err)) != NULL)
+		return r;
+	relay_free(r);
+	return NULL;
 }
 
 static void
@@ -581,9 +471,10 @@ relay_run(struct relay *r, struct ws_client *client,
 	relay_reset(r, params, result);
 	if (prelude_init(&r->prelude, r->tty, err) == -1)
 		return -1;
+	client_attach(r->client, &relay_client_handler, r);
 	exec.tty = r->tty;
 	if (r->tty)
-		exec.size = relay_size();
+		exec.size = relay_size(r);
 	exec.command =
 	    params->direct != NULL ? params->direct : r->prelude.argv;
 	r->exec = exec_start(client, &exec, &relay_exec_handler, r, err);
@@ -593,36 +484,13 @@ relay_run(struct relay *r, struct ws_client *client,
 }
 
 void
-relay_traffic(const struct relay *r, uint64_t *in, uint64_t *out)
-{
-	*in = r->in.bytes;
-	*out = r->out[0].io.bytes + r->out[1].io.bytes;
-}
-
-void
 relay_free(struct relay *r)
 {
-	size_t i;
-
 	if (r == NULL)
 		return;
-	loop_del(r->in_watch);
-	loop_del(r->sig_watch);
 	loop_del(r->timer_watch);
-	nbio_close(&r->in);
-	for (i = 0; i < 2; i++) {
-		loop_del(r->out[i].watch);
-		nbio_close(&r->out[i].io);
-		buf_free(r->out[i].queue);
-	}
-	if (r->raw)
-		/* Not TCSADRAIN: it would wait for a reader that is gone. */
-		(void)tcsetattr(STDIN_FILENO, TCSANOW, &r->saved);
-	if (r->sigfd != -1)
-		(void)close(r->sigfd);
 	if (r->timerfd != -1)
 		(void)close(r->timerfd);
-	(void)sigprocmask(SIG_SETMASK, &r->old_mask, NULL);
 	buf_free(r->script);
 	frames_free(r->frames);
 	free(r);

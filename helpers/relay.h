@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * One session between the descriptors that sshd gave us and an exec in a
- * container: stdin, stdout, stderr or a terminal, each direction with
- * backpressure and bounded memory. Nothing of ours enters the output.
+ * A session in plain mode: between the client and an exec in a container,
+ * stdin, stdout, stderr or a terminal, each direction with backpressure and
+ * bounded memory. Nothing of ours enters the output.
  */
 #ifndef K8SHELL_RELAY_H
 #define K8SHELL_RELAY_H
 
-#include <stdint.h>
-
+#include "helpers/client.h"
 #include "lib/core/err.h"
 #include "lib/core/loop.h"
 #include "lib/kube/exec.h"
@@ -33,11 +32,9 @@ struct relay_result {
 
 struct relay;
 
-/*
- * For descriptors 0, 1 and 2; tty: 0 and 1 are a terminal, raw from now on.
- * Blocks the signals that end a session. One for the life of the process.
- */
-struct relay *relay_new(struct loop *loop, int tty, struct k8s_err *err);
+/* loop and client are borrowed. */
+struct relay *relay_new(struct loop *loop, struct client *client,
+    struct k8s_err *err);
 
 /*
  * Runs one exec to its end, all output delivered. May be called again only
@@ -47,10 +44,7 @@ int relay_run(struct relay *r, struct ws_client *client,
     const struct relay_params *params, struct relay_result *result,
     struct k8s_err *err);
 
-/* How much came from the client and went to it (stderr as well) so far. */
-void relay_traffic(const struct relay *r, uint64_t *in, uint64_t *out);
-
-/* The terminal is as it was before, signals are unblocked. NULL is fine. */
+/* NULL is fine. */
 void relay_free(struct relay *r);
 void relay_freep(struct relay **r);
 

@@ -13,6 +13,7 @@
 
 struct config_reader {
 	struct config *c;
+	int seen_guest;
 	int seen_log_level;
 };
 
@@ -115,6 +116,14 @@ config_key(void *arg, struct inifile_reader *r, const char *section,
 	struct config *c = cr->c;
 	char **slot = NULL;
 
+	if (strcmp(section, "workspace") == 0 && strcmp(name, "guest") == 0) {
+		if (cr->seen_guest++)
+			return inifile_complain(r, "set twice:", name);
+		c->guest_off = strcmp(value, "off") == 0;
+		return c->guest_off || strcmp(value, "auto") == 0
+		    ? 0
+		    : inifile_complain(r, "guest is auto or off, not", value);
+	}
 	if (strcmp(section, "kubernetes") == 0) {
 		if (strcmp(name, "kubeconfig") == 0)
 			slot = &c->kubeconfig;

@@ -13,6 +13,7 @@ struct config {
 	char *namespace_; /* of the workspace */
 	char *pod;	  /* template; see config_expand() */
 	char *container;  /* or NULL: the pod's default */
+	int guest_off;	  /* plain mode only */
 	enum log_level log_level;
 };
 

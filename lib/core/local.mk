@@ -10,9 +10,13 @@ lib_core_libcore_a_SOURCES = \
 	lib/core/json.c lib/core/json.h \
 	lib/core/log.c lib/core/log.h \
 	lib/core/loop.c lib/core/loop.h \
+	lib/core/modes.c lib/core/modes.h \
 	lib/core/nbio.c lib/core/nbio.h \
+	lib/core/mux.c lib/core/mux.h lib/core/muxint.h \
+	lib/core/muxframe.c lib/core/muxframe.h \
+	lib/core/muxrecv.c lib/core/muxsend.c \
 	lib/core/net.c lib/core/net.h \
-	lib/core/proc.c lib/core/proc.h
+	lib/core/proc.c lib/core/procfds.c lib/core/proc.h
 lib_core_libcore_a_CFLAGS = $(AM_CFLAGS) $(INIH_CFLAGS)
 
 # Apart, as linking it empties a program's environment.

@@ -27,22 +27,6 @@ struct child {
 	int pidfd, out, err, report; /* -1: not open */
 };
 
-void
-proc_sane_fds(void)
-{
-	int fd;
-
-	/* open() takes the lowest: all below what it gives are open. */
-	do {
-		if ((fd = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1)
-			_exit(111);
-		/* These three are meant for programs we start. */
-		if (fd <= 2 && fcntl(fd, F_SETFD, 0) == -1)
-			_exit(111);
-	} while (fd <= 2);
-	close(fd);
-}
-
 static void
 close_fd(int *fd)
 {
@@ -78,26 +62,6 @@ child_end(struct child *c)
 	close_fd(&c->out);
 	close_fd(&c->err);
 	close_fd(&c->report);
-}
-
-void
-proc_close_others(const int *keep, size_t n)
-{
-	unsigned int from = 3, next;
-	size_t i;
-
-	for (;;) {
-		next = ~0U;
-		for (i = 0; i < n; i++)
-			if (keep[i] >= (int)from &&
-			    (unsigned int)keep[i] < next)
-				next = (unsigned int)keep[i];
-		if (next > from)
-			(void)close_range(from, next - 1, 0);
-		if (next == ~0U)
-			return;
-		from = next + 1;
-	}
 }
 
 static long long

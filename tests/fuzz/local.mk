@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
-FUZZERS = channel config control cred json kubeconfig pod pp prelude settings \
-	sshdlog status ws
-check_PROGRAMS += tests/fuzz/fuzz_channel \
+FUZZERS = carry channel config control cred json kubeconfig mux pod pp prelude \
+	request settings sshdlog status ws
+check_PROGRAMS += tests/fuzz/fuzz_carry \
+	tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_control \
 	tests/fuzz/fuzz_cred \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_kubeconfig \
+	tests/fuzz/fuzz_mux \
 	tests/fuzz/fuzz_pod \
 	tests/fuzz/fuzz_pp \
 	tests/fuzz/fuzz_prelude \
 	tests/fuzz/fuzz_settings \
+	tests/fuzz/fuzz_request \
 	tests/fuzz/fuzz_sshdlog \
 	tests/fuzz/fuzz_status \
 	tests/fuzz/fuzz_ws
@@ -32,6 +35,11 @@ FUZZ_COMPILE = $(AM_CFLAGS) $(KUBE_CFLAGS) $(INIH_CFLAGS)
 FUZZ_CORE = lib/core/libcore.a $(INIH_LIBS)
 FUZZ_KUBE = lib/kube/libkube.a lib/core/libcore.a $(KUBE_LIBS) $(INIH_LIBS)
 
+tests_fuzz_fuzz_carry_SOURCES = tests/fuzz/fuzz_carry.c $(FUZZ_MAIN) \
+	helpers/carry.c
+tests_fuzz_fuzz_carry_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_carry_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_carry_LDADD = $(FUZZ_KUBE)
 tests_fuzz_fuzz_channel_SOURCES = tests/fuzz/fuzz_channel.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_channel_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_channel_LDFLAGS = $(FUZZ_LINK)
@@ -56,6 +64,10 @@ tests_fuzz_fuzz_kubeconfig_SOURCES = tests/fuzz/fuzz_kubeconfig.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_kubeconfig_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_kubeconfig_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_kubeconfig_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_mux_SOURCES = tests/fuzz/fuzz_mux.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_mux_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_mux_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_mux_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_pod_SOURCES = tests/fuzz/fuzz_pod.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_pod_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_pod_LDFLAGS = $(FUZZ_LINK)
@@ -73,6 +85,11 @@ tests_fuzz_fuzz_settings_SOURCES = tests/fuzz/fuzz_settings.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_settings_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_settings_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_settings_LDADD = proxyprotocol/libproxyprotocol.a $(FUZZ_CORE)
+tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN) \
+	guest/request.c guest/signals.c
+tests_fuzz_fuzz_request_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_request_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_request_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_sshdlog_SOURCES = tests/fuzz/fuzz_sshdlog.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sshdlog_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_sshdlog_LDFLAGS = $(FUZZ_LINK)

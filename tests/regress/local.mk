@@ -4,10 +4,15 @@
 # program, and writes its complaints to the user's stderr.
 REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 	tests/regress/bad-input.sh tests/regress/proxyd.sh \
-	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh
+	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh \
+	tests/regress/sftp.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
+# The guest is no setgid program.
+TESTS += tests/regress/guest.sh
+EXTRA_DIST += tests/regress/guest.sh tests/guest/muxhost.py \
+	tests/guest/suite.py tests/musl-arm64
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/session-suite.sh tests/pty-session.py \
 	tests/install-packages tests/packages.build tests/packages.run \

@@ -86,7 +86,7 @@ pubkeyauthentication yes" "$(lines '(gssapi|hostbased|kbdinteractive|password|pu
 loglevel VERBOSE
 printlastlog no
 printmotd no
-subsystem sftp /usr/lib/openssh/sftp-server
+subsystem sftp /usr/libexec/k8shell/k8shell-sftp
 usedns no" "$(lines 'loglevel|printlastlog|printmotd|subsystem|usedns')"
 }
 

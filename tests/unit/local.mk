@@ -2,17 +2,21 @@
 EXTRA_DIST += tests/data/transcripts \
 	tests/unit/child.h tests/unit/envprobe.c tests/unit/envprobe.h \
 	tests/unit/exchange.h tests/unit/httpd.h tests/unit/jsoncheck.h \
-	tests/unit/kubeconfig_text.h tests/unit/settings_text.h \
-	tests/unit/shells.h tests/unit/syslogd.h tests/unit/tmpdir.h \
-	tests/unit/unit.h
+	tests/unit/kubeconfig_text.h tests/unit/muxpair.h \
+	tests/unit/muxplay.h tests/unit/muxrig.h \
+	tests/unit/settings_text.h tests/unit/shells.h tests/unit/syslogd.h \
+	tests/unit/tmpdir.h tests/unit/unit.h
 
 if HAVE_CMOCKA
 UNIT_TESTS = \
+	tests/unit/test_agent \
 	tests/unit/test_api \
 	tests/unit/test_audit \
 	tests/unit/test_b64 \
 	tests/unit/test_buf \
+	tests/unit/test_carry \
 	tests/unit/test_channel \
+	tests/unit/test_client \
 	tests/unit/test_clientenv \
 	tests/unit/test_config \
 	tests/unit/test_crc32c \
@@ -20,6 +24,7 @@ UNIT_TESTS = \
 	tests/unit/test_cred \
 	tests/unit/test_err \
 	tests/unit/test_exec \
+	tests/unit/test_guestsession \
 	tests/unit/test_json \
 	tests/unit/test_frames \
 	tests/unit/test_kubeconfig \
@@ -27,6 +32,12 @@ UNIT_TESTS = \
 	tests/unit/test_limits \
 	tests/unit/test_log \
 	tests/unit/test_loop \
+	tests/unit/test_modes \
+	tests/unit/test_mux \
+	tests/unit/test_mux_flow \
+	tests/unit/test_mux_hello \
+	tests/unit/test_mux_memory \
+	tests/unit/test_mux_peer \
 	tests/unit/test_nbio \
 	tests/unit/test_net \
 	tests/unit/test_notify \
@@ -62,6 +73,24 @@ UNIT_KUBE = lib/kube/libkube.a lib/core/libcore.a $(KUBE_LIBS) $(INIH_LIBS) \
 	$(CMOCKA_LIBS)
 UNIT_PP = proxyprotocol/libproxyprotocol.a $(UNIT_CORE)
 
+# Its agent's folders are the test's.
+tests_unit_test_agent_SOURCES = tests/unit/test_agent.c helpers/agent.c
+tests_unit_test_agent_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_agent_LDADD = $(UNIT_CORE)
+tests_unit_test_carry_SOURCES = tests/unit/test_carry.c helpers/carry.c
+tests_unit_test_carry_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_carry_LDADD = $(UNIT_KUBE)
+tests_unit_test_client_SOURCES = tests/unit/test_client.c helpers/client.c
+tests_unit_test_client_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_client_LDADD = $(UNIT_CORE) -lutil
+# With an exec and a client of its own.
+tests_unit_test_guestsession_SOURCES = tests/unit/test_guestsession.c \
+	helpers/guestsession.c helpers/guestlink.c helpers/agent.c \
+	helpers/carry.c
+tests_unit_test_guestsession_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_guestsession_LDADD = $(UNIT_CORE) $(OPENSSL_LIBS)
+tests_unit_test_modes_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_modes_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_api_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_api_LDADD = $(UNIT_KUBE)
 tests_unit_test_audit_SOURCES = tests/unit/test_audit.c lib/core/log.c
@@ -116,6 +145,19 @@ tests_unit_test_log_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_log_LDADD = $(UNIT_CORE)
 tests_unit_test_loop_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_loop_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_flow_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_flow_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_hello_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_hello_LDADD = $(UNIT_CORE)
+# Counts what is allocated.
+tests_unit_test_mux_memory_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_memory_LDFLAGS = $(AM_LDFLAGS) \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=free
+tests_unit_test_mux_memory_LDADD = $(UNIT_CORE)
+tests_unit_test_mux_peer_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_mux_peer_LDADD = $(UNIT_CORE)
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_net_CFLAGS = $(UNIT_CFLAGS)

@@ -52,6 +52,26 @@ has_defaults(void **state)
 }
 
 static void
+knows_whether_there_is_a_guest(void **state)
+{
+	struct config *c;
+
+	(void)state;
+	c = config_parse(WORKSPACE, "f", NULL);
+	assert_non_null(c);
+	assert_false(c->guest_off);
+	config_free(c);
+	c = config_parse(WORKSPACE "guest = auto\n", "f", NULL);
+	assert_non_null(c);
+	assert_false(c->guest_off);
+	config_free(c);
+	c = config_parse(WORKSPACE "guest = off\n", "f", NULL);
+	assert_non_null(c);
+	assert_true(c->guest_off);
+	config_free(c);
+}
+
+static void
 knows_the_levels(void **state)
 {
 	static const char *const words[] = {"error", "warn", "info", "debug"};
@@ -77,6 +97,10 @@ names_what_is_wrong(void **state)
 		const char *text, *expect;
 	} cases[] = {
 	    {"", "f: [workspace] needs namespace and pod"},
+	    {WORKSPACE "guest = on\n", "guest is auto or off, not"},
+	    {WORKSPACE "guest = OFF\n", "guest is auto or off, not"},
+	    {WORKSPACE "guest = off\nguest = off\n", "set twice: \"guest\""},
+	    {"[kubernetes]\nguest = off\n", "unknown key"},
 	    {"[workspace]\nnamespace = ws\n", "needs namespace and pod"},
 	    {"[workspace]\npod = a\n", "needs namespace and pod"},
 	    {"pod = a\n", "f line 1: unknown section \"\""},
@@ -309,6 +333,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(reads_everything),
 	    cmocka_unit_test(has_defaults),
+	    cmocka_unit_test(knows_whether_there_is_a_guest),
 	    cmocka_unit_test(knows_the_levels),
 	    cmocka_unit_test(names_what_is_wrong),
 	    cmocka_unit_test(bounds_a_line),

@@ -1,0 +1,245 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# What a session has by means of k8shell-guest and can't have without:
+#	tests/guest-suite.sh [HOST...]
+# as session-suite.sh. Where client's signals arrive, that is, not with a
+# forced command.
+# shellcheck disable=SC2016 # what is to expand in the workspace
+set -u
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+: "${K8SHELL_SSH_CONFIG:?eval \"\$(tests/cluster/up)\" first}"
+[ $# -gt 0 ] || set -- ws ws-busybox
+
+tmp=$(mktemp -d)
+agent=
+clean() {
+	[ -z "$agent" ] || kill "$agent"
+	rm -rf "$tmp"
+}
+trap clean EXIT
+
+s() {
+	timeout 60 ssh -F "$K8SHELL_SSH_CONFIG" "$@"
+}
+
+client() { # HOST WHAT...
+	timeout 60 tests/guest-client.py "$K8SHELL_SSH_CONFIG" "$@"
+}
+
+# has HOST PROGRAM: whether it is in the workspace.
+has() {
+	s "$1" "command -v $2" </dev/null >/dev/null 2>&1
+}
+
+# What OpenSSH's sshd passes on (session.c, name2sig), 9.2 and 10.
+signals() {
+	local how sig
+	for how in exec pty; do
+		t "$1: $how: TERM of two sessions, issue 4's command" \
+		    client "$1" trap "$how"
+		for sig in HUP INT KILL QUIT TERM USR1 USR2; do
+			t "$1: $how: a client's SIG$sig kills" \
+			    client "$1" signal "$sig" "$how"
+			[ "$sig" = KILL ] ||
+			    t "$1: $how: a client's SIG$sig, twice, trapped" \
+			    client "$1" trapped "$sig" "$how"
+		done
+	done
+	for sig in ABRT ALRM FPE HUP ILL INT KILL PIPE QUIT SEGV TERM USR1 USR2
+	do
+		# The shells themselves do not die of SIGQUIT.
+		t "$1: death by SIG$sig has its name at the client" \
+		    client "$1" dies "$sig" \
+		    "(sleep 0.2; kill -$sig \$\$) & exec sleep 100"
+	done
+}
+
+terminal() {
+	t "$1: the client's modes and size before the first byte" \
+	    client "$1" stty
+	t "$1: 10,000 window changes, and the last one counts" \
+	    client "$1" resize 10000
+	like "$1: SSH_TTY is the terminal" '/dev/pts/* same' "$(
+	    s -tt "$1" 'printf "%s " "$SSH_TTY"
+		[ "$SSH_TTY" = "$(tty)" ] && echo same' </dev/null \
+		2>/dev/null | tr -d '\r')"
+	is "$1: no SSH_TTY without one" none \
+	    "$(s "$1" 'echo ${SSH_TTY-none}' </dev/null)"
+}
+
+environment() {
+	local i vars=() uid
+	is "$1: SSH_CLIENT is SSH_CONNECTION's" same "$(s "$1" '
+	    set -- $SSH_CONNECTION
+	    [ $# = 4 ] && [ "$SSH_CLIENT" = "$1 $2 $4" ] && echo same
+	    ' </dev/null)"
+	# More than sshd lets through, so the helper itself is started.
+	for i in $(seq 1000); do
+		vars+=("K8S_V$i=value number $i")
+	done
+	uid=$(nsenter -t "$K8SHELL_BASTION_PID" -m id -u "$(
+	    ssh -F "$K8SHELL_SSH_CONFIG" -G "$1" 2>/dev/null |
+	    sed -n 's/^user //p')")
+	is "$1: 1000 variables" 1000 "$(
+	    nsenter -t "$K8SHELL_BASTION_PID" -m -p setpriv --reuid "$uid" \
+		--clear-groups env -i "${vars[@]}" \
+		/usr/libexec/k8shell/k8shell-session -c \
+		'env | grep -c "^K8S_V[0-9]*=value number"' </dev/null 2>&1)"
+}
+
+# Nothing in between that would have to know where it ends: with plain mode
+# it takes dd where the protocol can't close stdin.
+stdin() {
+	is "$1: stdin and its end, nothing in between" "20000000 0" "$(
+	    head -c 20000000 /dev/zero | s "$1" 'n=$(wc -c)
+		echo $n $(cat /proc/[0-9]*/comm 2>/dev/null | grep -c "^dd")')"
+}
+
+# processes HOST MARK: how many in the workspace have it in their arguments.
+processes() {
+	s "$1" 'm='"${2%?}"'['"${2#"${2%?}"}"']
+	    cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\0" "\n" |
+	    grep -c "^$m\$"' </dev/null
+}
+
+# gone NAME HOST SSH-ARGUMENT...: the client is killed. Sleeps of $mark 1 and 2
+# belong to the session, 3 and 4 wanted to outlive it, by what nohup does (not
+# every busybox has one) and by setsid. The group's end has 2 s.
+mark=77$$
+gone() {
+	local name=$1 host=$2 pid n
+	shift 2
+	mark=$((mark + 10))
+	: >"$tmp/out"
+	ssh -F "$K8SHELL_SSH_CONFIG" "$@" "$host" "
+	    (trap '' HUP; exec sleep ${mark}3 >/dev/null 2>&1 </dev/null) &
+	    setsid sleep ${mark}4 >/dev/null 2>&1 </dev/null &
+	    sleep ${mark}1 &
+	    sleep 0.5
+	    echo ready
+	    sleep ${mark}2; echo more" </dev/null >"$tmp/out" 2>/dev/null &
+	pid=$!
+	wait_for 20 grep -q ready "$tmp/out"
+	is "$host: $name: its processes are there" "1 1 1 1" "$(
+	    for n in 1 2 3 4; do processes "$host" "$mark$n"; done |
+		paste -sd' ')"
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+	sleep 2
+	is "$host: $name: killed: only nohup's and setsid's are left" \
+	    "0 0 1 1" "$(
+	    for n in 1 2 3 4; do processes "$host" "$mark$n"; done |
+		paste -sd' ')"
+	s "$host" 'for p in /proc/[0-9]*; do
+		case $(tr "\0" " " <"$p/cmdline" 2>/dev/null) in
+		"sleep '"$mark"'"[34]" ") kill "${p#/proc/}" ;;
+		esac
+	    done' </dev/null
+	is "$host: $name: and they can be ended" "0 0" "$(
+	    for n in 3 4; do processes "$host" "$mark$n"; done | paste -sd' ')"
+}
+
+leftovers() {
+	gone exec "$1"
+	gone pty "$1" -tt
+	is "$1: no guest stays" 1 "$(s "$1" 'sleep 1
+	    ls -l /proc/[0-9]*/exe 2>/dev/null |
+	    grep -c "k8shell-[0-9]*/[0-9a-f]*$"' </dev/null)"
+	is "$1: orphans are reaped while the session lasts" 0 "$(s "$1" '
+	    for i in 1 2 3 4 5 6 7 8 9 10; do
+		sh -c "sleep 0 & exit 0"
+		(sh -c "exit 1" &)
+	    done
+	    sleep 1
+	    cat /proc/[0-9]*/stat 2>/dev/null | grep -c "^[0-9]* (.*) Z"
+	    ' </dev/null)"
+}
+
+# An agent of the test's own with one key, and its answer to who asks.
+agent_start() {
+	ssh-keygen -q -t ed25519 -N '' -C 'of the test' -f "$tmp/key"
+	eval "$(ssh-agent -s -a "$tmp/agent")" >/dev/null
+	agent=$SSH_AGENT_PID
+	ssh-add -q "$tmp/key"
+	musl-gcc -static -o "$tmp/agent-keys" tests/agent-keys.c
+	keys=$("$tmp/agent-keys")
+}
+
+agent_forwarding() {
+	local p=/tmp/agent-keys.$$
+	t "$1: a program that asks the agent" \
+	    s "$1" "cat >$p && chmod 700 $p" <"$tmp/agent-keys"
+	is "$1: -A: the agent's key" "$keys" "$(s -A "$1" $p </dev/null 2>&1)"
+	is "$1: -A with a terminal" "$keys" "$(
+	    s -A -tt "$1" $p </dev/null 2>/dev/null | tr -d '\r')"
+	! has "$1" ssh-add ||
+	    is "$1: -A: ssh-add -l" "$(ssh-add -l)" \
+	    "$(s -A "$1" ssh-add -l </dev/null 2>&1)"
+	is "$1: -A: 20 at once" "20 $keys" "$(s -A "$1" '
+	    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		'$p' & done; wait' </dev/null 2>&1 | sort | uniq -c |
+	    sed 's/^ *//')"
+	like "$1: -A: a folder for its user alone" 'drwx------ * /*' "$(
+	    s -A "$1" 'ls -ld "${SSH_AUTH_SOCK%/*}"
+		echo "${SSH_AUTH_SOCK%/*}" >'$p.dir </dev/null 2>&1)"
+	is "$1: -A: gone afterwards" gone "$(s "$1" '
+	    [ -e "$(cat '$p.dir')" ] || echo gone' </dev/null 2>&1)"
+	is "$1: without -A there is none" none "$(
+	    s "$1" "echo \${SSH_AUTH_SOCK-none}; rm $p $p.dir" </dev/null)"
+}
+
+# A tree of files with odd names, and what it is over there.
+tools() {
+	local tree=$tmp/tree dir=/tmp/guest-suite.$$ sums
+	sums='find . -type f | LC_ALL=C sort | tr "\n" "\0" |
+	    xargs -0 sha256sum | sha256sum'
+	if has "$1" rsync; then
+		rm -rf "$tree"
+		mkdir "$tree"
+		cp -a helpers guest lib "$tree"
+		head -c 5000000 /dev/urandom >"$tree/a 'big' one"
+		: >"$tree/empty"
+		t "$1: rsync -a to it" timeout 60 rsync -a \
+		    -e "ssh -F $K8SHELL_SSH_CONFIG" "$tree/" "$1:$dir/"
+		is "$1: rsync: equal there" "$(cd "$tree" && sh -c "$sums")" \
+		    "$(s "$1" "cd $dir && $sums" </dev/null)"
+		t "$1: rsync -a from it" timeout 60 rsync -a \
+		    -e "ssh -F $K8SHELL_SSH_CONFIG" "$1:$dir/" "$tree.back/"
+		is "$1: rsync: equal again" "" \
+		    "$(diff -r "$tree" "$tree.back" 2>&1)"
+		rm -rf "$tree.back"
+	fi
+	if has "$1" git; then
+		rm -rf "$tmp/repo"
+		git init -q "$tmp/repo"
+		cp -a helpers guest lib "$tmp/repo"
+		git -C "$tmp/repo" add .
+		git -C "$tmp/repo" -c user.name=t -c user.email=t@invalid \
+		    commit -qm one
+		s "$1" "git init -q --bare $dir.git" </dev/null
+		t "$1: git push" env \
+		    GIT_SSH_COMMAND="ssh -F $K8SHELL_SSH_CONFIG" \
+		    timeout 60 git -C "$tmp/repo" push -q "$1:$dir.git" \
+		    HEAD:refs/heads/pushed
+		is "$1: git: the same commit" \
+		    "$(git -C "$tmp/repo" rev-parse HEAD)" \
+		    "$(s "$1" "git -C $dir.git fsck 2>/dev/null &&
+			git -C $dir.git rev-parse pushed" </dev/null)"
+	fi
+	s "$1" "rm -rf $dir $dir.git" </dev/null 2>&1
+}
+
+agent_start
+for host in "$@"; do
+	signals "$host"
+	terminal "$host"
+	environment "$host"
+	stdin "$host"
+	leftovers "$host"
+	agent_forwarding "$host"
+	tools "$host"
+done
+finish
