@@ -70,8 +70,15 @@ def state(pid):
     try:
         with open(f"/proc/{pid}/stat") as f:
             return f.read().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+def kill(pid):
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def children(pid):
@@ -244,8 +251,11 @@ def test_streams():
     # No shell between: some ignore QUIT.
     st, out, err = run(g, None, argv=["grep", "-E", "^Sig(Blk|Ign)",
                                       "/proc/self/status"])
-    check("no signal blocked or ignored", out.count("0000000000000000") == 2,
-          out)
+    # 32 and 33 are the C library's: make's children get them ignored, and
+    # no library lets go of them.
+    masks = [int(line.split()[1], 16) & ~(3 << 31)
+             for line in out.splitlines()]
+    check("no signal blocked or ignored", masks == [0, 0], out)
     # A reader that is slow: all arrives, then the status.
     s = g.open(SESSION, item(1, "head -c 3000000 /dev/zero; exit 6"))
     s.reading = False
@@ -369,7 +379,7 @@ def test_hang_up():
             if None in pids:
                 check(f"{what}: started", False, pids)
                 for p in filter(None, pids):
-                    os.kill(p, signal.SIGKILL)
+                    kill(p)
                 g.end()
                 continue
             time.sleep(0.1)  # nohup and setsid have done their work
@@ -401,8 +411,7 @@ def test_hang_up():
                 same(f"{what}: no zombie", [None, None],
                      [state(p) for p in pids[2:]])
             for p in pids:
-                if state(p) is not None:
-                    os.kill(p, signal.SIGKILL)
+                kill(p)
     # Where nobody is hung up the end is at once.
     g = start()
     run(g, "sleep 5 >/dev/null 2>&1 &")

@@ -53,15 +53,61 @@ works() {
 	is "$1: nothing on stderr" "" "$(cat "$tmp/err")"
 }
 
+# inside COMMAND...: with the bastion's files.
+inside() {
+	nsenter -t "$K8SHELL_BASTION_PID" -m "$@"
+}
+
+# guest auto|off: what the sessions that begin from now on may use.
+guest() {
+	inside sed -i '/^guest = /d' /etc/k8shell/k8shell.conf
+	inside sed -i "/^pod = /a guest = $1" /etc/k8shell/k8shell.conf
+	is "guest = $1" 1 "$(inside grep -cx "guest = $1" \
+	    /etc/k8shell/k8shell.conf)"
+}
+
 # What takes a minute runs beside the rest. A server that is silent is dead; one
 # that is blocked because a command does not read its stdin is not.
-timeout 200 ssh -F "$K8SHELL_SSH_CONFIG" stall 'echo begin; sleep 300' \
-    >"$tmp/stall.out" 2>"$tmp/stall.err" </dev/null &
-stall=$!
-head -c 10000000 /dev/zero | timeout 200 ssh -F "$K8SHELL_SSH_CONFIG" fine \
-    'sleep 70; echo alive' >"$tmp/blocked.out" 2>"$tmp/blocked.err" &
-blocked=$!
+slow_begin() { # auto|off
+	timeout 200 ssh -F "$K8SHELL_SSH_CONFIG" stall \
+	    'echo begin; sleep 300' >"$tmp/stall-$1.out" \
+	    2>"$tmp/stall-$1.err" </dev/null &
+	stall[$1]=$!
+	head -c 10000000 /dev/zero | timeout 200 ssh \
+	    -F "$K8SHELL_SSH_CONFIG" fine 'sleep 70; echo alive' \
+	    >"$tmp/blocked-$1.out" 2>"$tmp/blocked-$1.err" &
+	blocked[$1]=$!
+	# Its config is read.
+	t "guest = $1: the slow ones have begun" wait_for 30 grep -q begin \
+	    "$tmp/stall-$1.out"
+}
 
+slow_end() { # auto|off
+	wait "${stall[$1]}"
+	is "stall, guest = $1: exit 255" 255 $?
+	like "stall, guest = $1: says why" '*no sign of life*' \
+	    "$(cat "$tmp/stall-$1.err")"
+	is "stall, guest = $1: what came before it" begin \
+	    "$(cat "$tmp/stall-$1.out")"
+	wait "${blocked[$1]}"
+	is "a blocked stdin, guest = $1, is no dead peer: exit 0" 0 $?
+	is "a blocked stdin, guest = $1, is no dead peer: output" alive \
+	    "$(cat "$tmp/blocked-$1.out")"
+	is "a blocked stdin, guest = $1, is no dead peer: stderr" "" \
+	    "$(cat "$tmp/blocked-$1.err")"
+}
+
+# A server that does not read: a large stdin stalls, the command's end doesn't.
+slow_reader() {
+	head -c 2000000 /dev/zero | timeout 60 ssh -F "$K8SHELL_SSH_CONFIG" \
+	    slow-reader 'echo fine' >"$tmp/out" 2>"$tmp/err"
+	is "slow-reader: the command ends under a stalled stdin" fine \
+	    "$(cat "$tmp/out")"
+}
+
+declare -A stall blocked
+guest off
+slow_begin off
 works fine
 fails nope '*no pod nope in namespace ws*'
 fails two '*no container main*one, two*'
@@ -98,22 +144,37 @@ for pod in masked reserved-bits reserved-opcode oversize-control orphan nested \
 done
 fails deleted-cut '*was cut*'
 is "deleted: the status that Kubernetes gives" 137 "$(run deleted)"
-
 for pod in fragment trickle-tls trickle-tcp slow-reader big garbage no-first \
     status-fragments status-early abrupt; do
 	works "$pod"
 done
+slow_reader
 
-# A server that does not read: a large stdin stalls, the command's end doesn't.
-head -c 2000000 /dev/zero | timeout 60 ssh -F "$K8SHELL_SSH_CONFIG" \
-    slow-reader 'echo fine' >"$tmp/out" 2>"$tmp/err"
-is "slow-reader: the command ends under a stalled stdin" fine \
-    "$(cat "$tmp/out")"
-
-# inside COMMAND...: with the bastion's files.
-inside() {
-	nsenter -t "$K8SHELL_BASTION_PID" -m "$@"
-}
+# With the guest its word counts, and not what the server says at the end.
+guest auto
+slow_begin auto
+works fine
+fails nope '*no pod nope in namespace ws*'
+fails pending '*not started yet*'
+fails http-500 '500: *'
+fails http-empty '*403 without a reason*v4.channel.k8s.io'
+fails no-upgrade '*not a WebSocket answer*'
+for pod in cut-rst cut-fin cut-tls; do
+	fails "$pod" '*was cut*' 100000
+done
+fails cut-1011 '*1011*not known*' 100000
+fails text '*text message*'
+for pod in masked reserved-bits reserved-opcode oversize-control orphan \
+    huge-length not-websocket; do
+	fails "$pod" '*breaks the WebSocket protocol*' 3
+done
+fails deleted-cut '*was cut*'
+for pod in fragment trickle-tls trickle-tcp slow-reader big garbage no-first \
+    cut-status status-none status-malformed status-empty status-raw \
+    status-huge status-fragments abrupt; do
+	works "$pod"
+done
+slow_reader
 
 # Its kubeconfig names a context for each listener and user of the server.
 context() {
@@ -159,14 +220,8 @@ context no-such-context
 unreachable "no such context" '*no-such-context*'
 context fakekube
 
-wait "$stall"
-is "stall: exit 255" 255 $?
-like "stall: says why" '*no sign of life*' "$(cat "$tmp/stall.err")"
-is "stall: what came before it" begin "$(cat "$tmp/stall.out")"
-wait "$blocked"
-is "a blocked stdin is no dead peer: exit 0" 0 $?
-is "a blocked stdin is no dead peer: output" alive "$(cat "$tmp/blocked.out")"
-is "a blocked stdin is no dead peer: stderr" "" "$(cat "$tmp/blocked.err")"
+slow_end off
+slow_end auto
 
 inside mv /etc/k8shell/kubeconfig /etc/k8shell/kubeconfig.away
 unreachable "no kubeconfig" '*/etc/k8shell/kubeconfig: No such file*'

@@ -13,7 +13,7 @@ build=${top_builddir:-$PWD/build/gcc}
 # A mount namespace of our own: what is mounted here is gone with it. And a
 # network of our own, for loopback's sake.
 if [ "${1:-}" != inside ]; then
-	exec unshare -mn --propagation private "$0" inside
+	exec unshare -mn --propagation private tests/regress/guest.sh inside
 fi
 ip link set lo up
 
