@@ -24,7 +24,8 @@ static const char *const carry_machines[CARRY_GUESTS_MAX] = {"x86_64",
 /*
  * The script; the first %s is a case of "MACHINE) k_n=ID k_s=SIZE;;" for each
  * guest, the other a carry_number(). Names begin with k_, so that none of the
- * container's own variables is hit. k_try runs what is there, if it is ours.
+ * container's own variables is hit. k_try runs what is there, if it is ours
+ * and does run: a wrong file is replaced.
  * head or dd, not one after the other: what the first has taken the second
  * would wait for. After a failure stdin is read to its end, as an exec that
  * ends with stdin on its way may lose its output.
@@ -35,7 +36,7 @@ static const char carry_script[] =
     "k_no(){ printf '\\036no %%s\\n' \"$1\";exit 0;};"
     "[ -n \"$k_n\" ]||k_no \"there is no guest for ${k_m:-this} machine\";"
     "k_try(){ [ -x \"$k_d/$k_n\" ]&&k_mine \"$k_d\"&&k_mine \"$k_d/$k_n\"&&"
-    "exec \"$k_d/$k_n\";};"
+    "[ \"$(\"$k_d/$k_n\" -V 2>/dev/null)\" ]&&exec \"$k_d/$k_n\";};"
     "k_all k_try;"
     "k_p=$(command -v k8shell-guest)&&"
     "case $(sha256sum <\"$k_p\" 2>/dev/null) in $k_n*) exec \"$k_p\";;esac;"

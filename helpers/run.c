@@ -244,7 +244,10 @@ run_free_loop(struct loop **l)
 	loop_free(*l);
 }
 
-/* By means of the guest. *plain: it can't run there, result->err says why. */
+/*
+ * By means of the guest. *plain: it can't run there, or there is none here;
+ * result->err says why.
+ */
 static int
 run_with_guest(struct run *s, struct loop *loop, struct client *user,
     struct ws_client *server, struct relay_result *result, int *plain,
@@ -257,8 +260,13 @@ run_with_guest(struct run *s, struct loop *loop, struct client *user,
 	    .agent = s->agent,
 	};
 
-	if (carry_init(&carry, GUEST_DIR, err) == -1)
-		return -1;
+	if (carry_init(&carry, GUEST_DIR, err) == -1) {
+		if (err->code != K8S_ERR_NOT_FOUND)
+			return -1;
+		result->err = *err;
+		*plain = 1;
+		return 0;
+	}
 	s->kind->guest(s->arg, &p);
 	if (guestsession_run(loop, user, server, &carry, &p, result, plain,
 		err) == -1)

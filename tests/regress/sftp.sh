@@ -17,7 +17,7 @@ for tool in rsync git busybox; do
 done
 # Roots of pods are mounts, gone with this namespace.
 if [ "${1:-}" != inside ]; then
-	exec unshare -m --propagation private "$0" inside
+	exec unshare -m --propagation private tests/regress/sftp.sh inside
 fi
 state=/run/k8shell-sftp-sh.$$
 tmp=$(mktemp -d)

@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Bastion mode's sshd_config as it is delivered, read by sshd 9.2 and 10 with
-# PAM and without: what it means for each kind of account.
+# What is delivered, read by sshd 9.2 and 10 with PAM and without: what bastion
+# mode's sshd_config and ForceCommand mode's 50-k8shell.conf mean for each kind
+# of account.
 set -eu
 export LC_ALL=C
 # shellcheck source=tests/lib.sh
@@ -14,7 +15,7 @@ cd "${top_srcdir:-.}"
 if [ "${1:-}" != unshared ]; then
 	sshd92=$(tests/openssh 9.2)
 	sshd10=$(tests/openssh 10)
-	exec unshare --mount "$0" unshared "$sshd92" "$sshd10"
+	exec unshare --mount tests/regress/sshd-config.sh unshared "$sshd92" "$sshd10"
 fi
 shift
 tmp=$(mktemp -d)
@@ -36,6 +37,9 @@ echo 'k8shell-workspace:x:61000:extra' >>/etc/group
 account primary 61000 61000
 account extra 61001 100
 account plain 61002 100
+sed -i '/^k8shell:/d' /etc/group
+echo 'k8shell:x:61005:member' >>/etc/group
+account member 61004 100
 # The number of no group.
 account groupless 61003 61999
 
@@ -131,5 +135,34 @@ forcecommand exec /usr/libexec/k8shell/k8shell-session" \
 			    plain groupless root
 		done
 	done
+	# Another file that is read later, and wants more.
+	{
+		cat sshd_config.d/50-k8shell.conf
+		printf '%s\n' 'AllowTcpForwarding yes' 'PermitTunnel yes' \
+		    'GatewayPorts yes' 'X11Forwarding yes'
+	} >"$tmp/dropin"
+	file=$tmp/dropin
+	effective "$sshd" member >"$tmp/effective"
+	is "$version, 50-k8shell.conf: only the agent is forwarded" "\
+allowagentforwarding yes
+allowstreamlocalforwarding no
+allowtcpforwarding no
+disableforwarding no
+gatewayports no
+permitlisten none
+permitopen none
+permittunnel no
+x11forwarding no" "$(lines 'allow.*forwarding|disableforwarding|gatewayports|permit(listen|open|tunnel)|x11forwarding')"
+	is "$version, 50-k8shell.conf: the session" "\
+acceptenv COLORTERM
+acceptenv LANG
+acceptenv LC_*
+forcecommand exec /usr/libexec/k8shell/k8shell-session
+permituserrc no" "$(lines 'acceptenv|forcecommand|permituserrc')"
+	effective "$sshd" plain >"$tmp/effective"
+	is "$version, 50-k8shell.conf: nothing for others" "\
+allowtcpforwarding yes
+forcecommand none
+x11forwarding yes" "$(lines 'allowtcpforwarding|forcecommand|x11forwarding')"
 done
 finish

@@ -339,6 +339,26 @@ does_not_run_what_is_planted(void **state)
 	check_run(1, "var", "");
 }
 
+/* Ours, but cut short or no program at all: another one takes its place. */
+static void
+replaces_what_does_not_run(void **state)
+{
+	static const char *const wrong[] = {"", "\177ELF", "#!/no/such\n"};
+	char file[200];
+	size_t i;
+
+	start(state);
+	check_run(1, "home/.cache", "");
+	(void)snprintf(file, sizeof(file), "home/.cache/k8shell-%lu/%s",
+	    (unsigned long)geteuid(), carry.guests[0].id);
+	for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_int_equal(unlink(at(file)), 0);
+		tmpdir_write(dir, file, wrong[i], strlen(wrong[i]), 0700);
+		check_run(1, "home/.cache", "");
+		check_run(0, "home/.cache", "");
+	}
+}
+
 static void
 does_without_head(void **state)
 {
@@ -584,6 +604,7 @@ main(void)
 	    TEST(goes_on_to_the_next_folder),
 	    TEST(has_no_folder),
 	    TEST(does_not_run_what_is_planted),
+	    TEST(replaces_what_does_not_run),
 	    TEST(does_without_head),
 	    TEST(runs_that_of_the_image),
 	    TEST(first_sessions_do_not_race),
