@@ -298,7 +298,7 @@ keeps_some_of_what_it_says(void **state)
 	assert_int_equal(strlen(end.errs), REMOTE_OUTPUT_MAX);
 	/* Up to a NUL. */
 	begin(NULL, 0);
-	says(MUX_DATA, "/tmp\0/evil", 10);
+	says(MUX_DATA, "/tmp\n\0/evil", 11);
 	ends_with(0);
 	check(2, 0, "/tmp", "");
 	free(text);

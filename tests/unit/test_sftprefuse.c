@@ -129,7 +129,7 @@ slow_client(void *arg)
 	CHILD_CHECK(write(fd[0], "\0\4\0\0\20wxyz", 9) == 9);
 	CHILD_CHECK(write(fd[0], rest, sizeof(rest)) == (ssize_t)sizeof(rest));
 	for (i = 0; i < 9; i++)
-		CHILD_CHECK(write(fd[0], REQUEST("abcd") + i, 1) == 1);
+		CHILD_CHECK(write(fd[0], &REQUEST("abcd")[i], 1) == 1);
 	CHILD_CHECK(shutdown(fd[0], SHUT_WR) == 0);
 }
 
@@ -174,14 +174,61 @@ ends_when_nobody_is_there(void **state)
 	sftprefuse(fd[1], fd[1], TEXT);
 }
 
-/* It says nothing, and does not go: a few seconds, not for ever. */
+/* One byte more than any packet has, and all of it comes. */
+static void
+long_client(void *arg)
+{
+	static char rest[256 * 1024 - 4];
+
+	(void)arg;
+	(void)close(fd[1]);
+	CHILD_CHECK(write(fd[0], "\0\4\0\1\20wxyz", 9) == 9);
+	(void)!write(fd[0], rest, sizeof(rest));
+	(void)!write(fd[0], REQUEST("abcd"), 9);
+	(void)shutdown(fd[0], SHUT_WR);
+}
+
+static void
+takes_no_longer_packets(void **state)
+{
+	char got[256];
+	pid_t pid;
+
+	(void)state;
+	pid = child_start(long_client, NULL);
+	sftprefuse(fd[1], fd[1], TEXT);
+	assert_int_equal(recv(fd[0], got, sizeof(got), MSG_DONTWAIT),
+	    sizeof(VERSION3) - 1);
+	(void)close(fd[1]);
+	fd[1] = -1;
+	assert_int_equal(child_wait(pid), 0);
+}
+
+/* A packet without end, byte by byte, until nobody takes them. */
+static void
+endless_client(void *arg)
+{
+	(void)arg;
+	(void)close(fd[1]);
+	CHILD_CHECK(write(fd[0], "\0\4\0\0\20wxyz", 9) == 9);
+	do
+		(void)usleep(20000);
+	while (write(fd[0], "x", 1) == 1);
+}
+
 static void
 does_not_wait_for_ever(void **state)
 {
+	pid_t pid;
+
 	(void)state;
 	(void)alarm(CHILD_TIME);
+	pid = child_start(endless_client, NULL);
 	sftprefuse(fd[1], fd[1], TEXT);
 	(void)alarm(0);
+	(void)close(fd[1]);
+	fd[1] = -1;
+	assert_int_equal(child_wait(pid), 0);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -195,6 +242,7 @@ main(void)
 	    T(tells_it_a_few_times),
 	    T(does_not_go_on_with_others),
 	    T(takes_packets_as_they_come),
+	    T(takes_no_longer_packets),
 	    T(cuts_a_long_text),
 	    T(ends_when_nobody_is_there),
 	    T(does_not_wait_for_ever),

@@ -8,6 +8,7 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <glob.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
@@ -254,6 +255,28 @@ job_close(int *fd)
 	*fd = -1;
 }
 
+/* When it has all that was sent, and waits for more. */
+static void
+job_hang_up(const struct job *j)
+{
+	char pattern[600];
+	struct stat st;
+	size_t size = 0;
+	glob_t g;
+
+	(void)snprintf(pattern, sizeof(pattern), "%s/.cache/*/sftp-*/.all",
+	    at("home"));
+	while (size < j->to_send) {
+		assert_int_equal(kill(j->pid, 0), 0);
+		(void)usleep(1000);
+		if (glob(pattern, 0, NULL, &g) == 0 &&
+		    stat(g.gl_pathv[0], &st) == 0)
+			size = (size_t)st.st_size;
+		globfree(&g);
+	}
+	assert_int_equal(kill(-j->pid, SIGHUP), 0);
+}
+
 static void
 job_write(struct job *j)
 {
@@ -278,7 +301,7 @@ job_write(struct job *j)
 	if (j->sent < j->to_send)
 		return;
 	if (way == HUNG_UP && j->w->in_len > 0)
-		(void)kill(-j->pid, SIGHUP);
+		job_hang_up(j);
 	job_close(&j->in);
 }
 
