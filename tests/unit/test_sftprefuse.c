@@ -216,19 +216,32 @@ endless_client(void *arg)
 	while (write(fd[0], "x", 1) == 1);
 }
 
+/* Beside it one whose client says nothing, and stays. */
+static void
+silent_client(void *arg)
+{
+	int pair[2];
+
+	(void)arg;
+	CHILD_CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0);
+	sftprefuse(pair[1], pair[1], TEXT);
+}
+
 static void
 does_not_wait_for_ever(void **state)
 {
-	pid_t pid;
+	pid_t pid, silent;
 
 	(void)state;
 	(void)alarm(CHILD_TIME);
+	silent = child_start(silent_client, NULL);
 	pid = child_start(endless_client, NULL);
 	sftprefuse(fd[1], fd[1], TEXT);
 	(void)alarm(0);
 	(void)close(fd[1]);
 	fd[1] = -1;
 	assert_int_equal(child_wait(pid), 0);
+	assert_int_equal(child_wait(silent), 0);
 }
 
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
