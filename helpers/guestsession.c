@@ -287,6 +287,9 @@ guestsession_begin(struct guestsession *g, const char *const *argv,
 {
 	__attribute__((cleanup(buf_freep))) struct buf *b = NULL;
 
+	/* Too late, as the header allows: the link has ended. */
+	if (g->mux == NULL)
+		return;
 	if ((b = buf_new(MUX_OPEN_MAX)) == NULL ||
 	    guestsession_items(g, argv, env, b) == -1) {
 		guestsession_abort(g, K8S_ERR_LIMIT,

@@ -124,12 +124,17 @@ static void
 remote_message(void *arg, enum mux_type type, const unsigned char *p,
     size_t len)
 {
+	static const char killed[] = "it was killed by ";
 	struct remote *r = arg;
 
-	(void)len;
 	r->known = 1;
-	if (type == MUX_STATUS)
+	if (type == MUX_STATUS) {
 		r->status = p[3];
+	} else if (type == MUX_KILLED) {
+		remote_add(&r->errs, (const unsigned char *)killed,
+		    sizeof(killed) - 1);
+		remote_add(&r->errs, p + 1, len - 1);
+	}
 }
 
 static void

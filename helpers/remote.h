@@ -23,7 +23,7 @@ struct remote_params {
 
 /* What became of it; untrusted. The strings are borrowed during the call. */
 struct remote_result {
-	int status;	  /* 0..255; a death by signal is 255 */
+	int status;	  /* 0..255; a death by signal is 255, named in errs */
 	const char *out;  /* up to the first NUL, newlines at its end cut */
 	const char *errs; /* the same of stderr */
 };

@@ -41,9 +41,9 @@ static const char script_find[] =
     "{ printf 'image %s\\n' \"$k_p\";exit 0;};done;"
     "printf 'none %s\\n' \"$(uname -m)\"";
 
-#define SH_RUNS                                              \
-	"k_runs(){ " PRELOAD "\"$1/" SFTPFILES_PASSWD "\" "  \
-	"\"$1/" SFTPFILES_LOADER "\" --library-path \"$1\" " \
+#define SH_RUNS                                                       \
+	"k_runs(){ LD_AUDIT= " PRELOAD "\"$1/" SFTPFILES_PASSWD "\" " \
+	"\"$1/" SFTPFILES_LOADER "\" --library-path \"$1\" "          \
 	"\"$1/" SFTPFILES_SERVER "\" -Q requests >/dev/null;};"
 
 /* ID: the folder of that name, status 0; or 1. */
@@ -55,32 +55,35 @@ static const char script_look[] = CARRY_SH_FOLDERS SH_RUNS
 
 /*
  * ID SIZE NUMBER {NAME BLOCKS}..., the content on stdin: the folder, status 0;
- * or the reason on stderr. For a while it is there twice. It gets its name when
+ * or the reason, status 1. For a while it is there twice. It gets its name when
  * it is complete and runs. Of several that come at once one gets there first;
- * the others find theirs inside of it and remove that. A cut connection leaves
- * nothing behind: it means a hang-up, and a shell that has something to say of
- * it must not die of that.
+ * the others find theirs inside of it. What is in the making, and such a one,
+ * are gone when the script ends, also by a hang-up, which is what a cut
+ * connection means; a shell that has something to say of it must not die of
+ * that. ".all" is the name of no file (sftpfiles.h).
  */
 static const char script_put[] = CARRY_SH_FOLDERS SH_RUNS
-    "k_no(){ printf '%s\\n' \"$1\" >&2;exit 1;};"
-    "k_i=$1 k_n=$2 k_s=$((2*$2)) k_r=$3;shift 3;"
+    "k_no(){ printf '%s\\n' \"$1\";exit 1;};"
+    "k_i=$1 k_n=$2 k_s=$((2*$2)) k_r=$3 k_f= k_t=;shift 3;"
+    "trap 'rm -rf \"$k_t\" \"$k_f/sftp-$k_i.$k_r\"' EXIT;"
+    "trap 'exit 1' HUP INT TERM;trap '' PIPE;"
     "{ k_all k_can;} 2>/dev/null;"
-    "[ -n \"$k_w\" ]||k_no 'no folder can be written to and executed from';"
+    "[ -n \"$k_w\" ]||"
+    "k_no \"no folder with room for $k_s bytes can be written to and "
+    "executed from\";"
     "k_f=$k_w/sftp-$k_i;"
-    "k_t=$(mktemp -d \"$k_f.XXXXXX\")||exit 1;"
-    "trap 'rm -rf \"$k_t\"' EXIT;trap 'exit 1' HUP INT TERM;"
-    "trap '' PIPE;"
-    "cat >\"$k_t/all\"||k_no \"$k_w can not take it\";"
-    "[ \"$(wc -c <\"$k_t/all\")\" -eq \"$k_n\" ]||k_no 'it was cut short';"
-    "case $(sha256sum <\"$k_t/all\" 2>/dev/null) in ''|$k_i*);;"
+    "k_t=$k_f.$k_r;mkdir -m 700 \"$k_t\"||exit 1;"
+    "cat >\"$k_t/.all\"||k_no \"$k_w can not take it\";"
+    "[ \"$(wc -c <\"$k_t/.all\")\" -eq \"$k_n\" ]||k_no 'it was cut short';"
+    "case $(sha256sum <\"$k_t/.all\" 2>/dev/null) in ''|$k_i*);;"
     "*)k_no 'it arrived damaged';;esac;"
     "k_o=0;while [ $# -gt 0 ];do "
-    "dd if=\"$k_t/all\" of=\"$k_t/$1\" bs=4096 skip=$k_o count=$2 "
+    "dd if=\"$k_t/.all\" of=\"$k_t/$1\" bs=4096 skip=$k_o count=$2 "
     "2>/dev/null||k_no \"$k_w can not take it\";"
     "k_o=$((k_o+$2));shift 2;done;"
-    "rm -f \"$k_t/all\";chmod 700 \"$k_t\"/*;"
+    "rm -f \"$k_t/.all\";chmod 700 \"$k_t\"/*;"
     "k_runs \"$k_t\"||k_no 'it does not run there';"
-    "mv \"$k_t\" \"$k_f\";rm -rf \"$k_f/${k_t##*/}\";"
+    "mv \"$k_t\" \"$k_f\";"
     "k_mine \"$k_f\"&&k_runs \"$k_f\"||"
     "k_no \"what is in $k_f can not be used: remove it\";"
     "printf '%s\\n' \"$k_f\"";
@@ -124,9 +127,11 @@ sftpserver_run(struct sftpserver *s, const char *script, const char **argv,
 static void
 sftpserver_fail_remote(struct sftpserver *s, const struct remote_result *r)
 {
-	char line[REMOTE_OUTPUT_MAX + 1], *p;
+	char line[2 * REMOTE_OUTPUT_MAX + 8], *p;
 
-	(void)snprintf(line, sizeof(line), "%s", r->errs);
+	/* Our scripts' own words first: programs may have many to add. */
+	(void)snprintf(line, sizeof(line), "%s%s%s", r->out,
+	    r->out[0] != '\0' && r->errs[0] != '\0' ? ": " : "", r->errs);
 	for (p = line; (p = strchr(p, '\n')) != NULL;)
 		*p = ' ';
 	if (line[0] == '\0')

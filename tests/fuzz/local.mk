@@ -2,7 +2,7 @@
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
 FUZZERS = carry channel config control cred json kubeconfig mux pod pp prelude \
-	request settings sshdlog status ws
+	request settings sftprefuse sshdlog status subsystem ws
 check_PROGRAMS += tests/fuzz/fuzz_carry \
 	tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
@@ -16,8 +16,10 @@ check_PROGRAMS += tests/fuzz/fuzz_carry \
 	tests/fuzz/fuzz_prelude \
 	tests/fuzz/fuzz_settings \
 	tests/fuzz/fuzz_request \
+	tests/fuzz/fuzz_sftprefuse \
 	tests/fuzz/fuzz_sshdlog \
 	tests/fuzz/fuzz_status \
+	tests/fuzz/fuzz_subsystem \
 	tests/fuzz/fuzz_ws
 dist_check_SCRIPTS += tests/fuzz/replay.sh
 TESTS += tests/fuzz/replay.sh
@@ -90,6 +92,11 @@ tests_fuzz_fuzz_request_SOURCES = tests/fuzz/fuzz_request.c $(FUZZ_MAIN) \
 tests_fuzz_fuzz_request_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_request_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_request_LDADD = $(FUZZ_CORE)
+tests_fuzz_fuzz_sftprefuse_SOURCES = tests/fuzz/fuzz_sftprefuse.c \
+	$(FUZZ_MAIN) helpers/sftprefuse.c
+tests_fuzz_fuzz_sftprefuse_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_sftprefuse_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_sftprefuse_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_sshdlog_SOURCES = tests/fuzz/fuzz_sshdlog.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_sshdlog_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_sshdlog_LDFLAGS = $(FUZZ_LINK)
@@ -98,6 +105,13 @@ tests_fuzz_fuzz_status_SOURCES = tests/fuzz/fuzz_status.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_status_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_status_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_status_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_subsystem_SOURCES = tests/fuzz/fuzz_subsystem.c $(FUZZ_MAIN) \
+	helpers/prelude.c helpers/subsystem.c
+tests_fuzz_fuzz_subsystem_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DSFTP_PATH='"/k8shell-sftp"'
+tests_fuzz_fuzz_subsystem_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_subsystem_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_subsystem_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_ws_SOURCES = tests/fuzz/fuzz_ws.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_ws_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_ws_LDFLAGS = $(FUZZ_LINK)

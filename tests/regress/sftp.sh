@@ -23,7 +23,8 @@ state=/run/k8shell-sftp-sh.$$
 tmp=$(mktemp -d)
 # rm --one-file-system: should a mount be left, not what is behind it.
 trap 'tests/fakekube/down -s "$state"
-umount -R "$tmp"/roots/{arm,slow,damaged}/usr "$tmp/roots/full/root"
+umount -R "$tmp"/roots/{arm,slow,damaged,fills}/usr \
+    "$tmp"/roots/{full,fills}/root
 rm -rf --one-file-system "$tmp"' EXIT
 
 # busybox_root NAME: an image without an sftp-server.
@@ -63,12 +64,22 @@ roots() {
 	for name in busybox uid full race; do
 		busybox_root "$name"
 	done
-	for name in arm slow damaged; do
+	for name in arm slow damaged fills; do
 		debian_root "$name"
 	done
 	chmod 1777 "$tmp/roots/uid/root"
 	# Room for the guest, but not for more.
 	mount -t tmpfs -o size=600k tmpfs "$tmp/roots/full/root"
+	# Room for all of it, until it comes.
+	mount -t tmpfs -o size=24m tmpfs "$tmp/roots/fills/root"
+	wrapper fills cat <<-'SH'
+	#!/bin/sh
+	head -c 100000000 /dev/zero >/root/junk
+	/bin/cat
+	status=$?
+	rm /root/junk
+	exit "$status"
+	SH
 	# The guest is carried in before its machine is asked for again.
 	wrapper arm uname <<-'SH'
 	#!/bin/sh
@@ -83,21 +94,22 @@ roots() {
 	#!/bin/sh
 	/bin/cat | tr a b
 	SH
-	for name in busybox uid full arm slow damaged race; do
+	for name in busybox uid full arm slow damaged fills race; do
 		printf '[pod %s]\nroot = %s\n' "$name" "$tmp/roots/$name"
 		[ "$name" != uid ] || printf 'uid = 4711\ngid = 4711\n'
 	done
 	printf '[pod debian]\n'
 }
 
-# What each test begins with.
+# What each test begins with. fakekube's arguments are in fakekube[].
+fakekube=()
 up() {
 	local env name hosts=()
-	for name in debian busybox uid full arm slow damaged race; do
+	for name in debian busybox uid full arm slow damaged fills race; do
 		hosts+=(-H "$name=$name")
 	done
-	env=$(tests/fakekube/up -s "$state" -b "$build" -c "$tmp/pods" -- \
-	    "${hosts[@]}" "$@") || exit 1
+	env=$(tests/fakekube/up -s "$state" -b "$build" -c "$tmp/pods" \
+	    "${fakekube[@]}" -- "${hosts[@]}" "$@") || exit 1
 	eval "$env"
 }
 
@@ -299,7 +311,7 @@ carried() {
 	is "one folder is left of it" 1 "$(kept race | wc -l)"
 	is "and nothing but files in it" "" \
 	    "$(find "$tmp"/roots/race/root/.cache/k8shell-0/sftp-* -mindepth 1 \
-		! -type f -o -name all)"
+		! -type f -o -name .all)"
 	like "it is ours alone" "drwx------ *" \
 	    "$(ls -ld "$tmp/roots/race/root/.cache/k8shell-0/$(kept race)")"
 
@@ -312,8 +324,11 @@ carried() {
 	like "a number without an entry in passwd" "*working directory: /*" \
 	    "$(b uid <<<pwd 2>&1)"
 
-	refused full "No space left"
-	is "a full disk: nothing is left" "" "$(kept full)"
+	like "a full disk: another one does" "*working directory: /root*" \
+	    "$(b full <<<pwd 2>&1)"
+	is "and nothing is left there" "" "$(kept full)"
+	refused fills "No space left"
+	is "a disk that fills: nothing is left" "" "$(kept fills)"
 	refused arm "the container is for aarch64"
 	refused damaged "it arrived damaged"
 	is "nothing is left of what was damaged" "" "$(kept damaged)"
@@ -355,7 +370,10 @@ command_lines() {
 roots >"$tmp/pods"
 data
 
-up
+# sshd 9.2 and 10 take turns.
+sshd92=$(tests/openssh 9.2) && sshd10=$(tests/openssh 10) || exit 1
+
+up -d "$sshd92"
 for host in debian busybox; do
 	bulk "$host"
 	resumed "$host"
@@ -365,7 +383,7 @@ programs debian
 carried
 command_lines
 
-up -m bastion
+up -m bastion -d "$sshd10"
 for host in debian busybox; do
 	bulk "$host"
 	trees "$host"
@@ -374,6 +392,15 @@ for host in debian busybox; do
 	    grep "\"pod\":\"$host\"" "$K8SHELL_AUDIT_LOG" |
 		grep -o '"kind":"sftp"' | head -n 1)"
 done
+
+# The older protocol of exec, which can't close stdin.
+fakekube=(-a --protocols -a 'v4,')
+up -d "$sshd10"
+for host in debian busybox; do
+	bulk "$host"
+	resumed "$host"
+done
+fakekube=()
 
 cat >"$tmp/off.conf" <<'INI'
 [kubernetes]
@@ -385,7 +412,7 @@ pod = %u
 container = main
 guest = off
 INI
-up -c "$tmp/off.conf"
+up -c "$tmp/off.conf" -d "$sshd10"
 bulk debian
 trees debian
 refused busybox "in plain mode"

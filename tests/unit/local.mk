@@ -25,6 +25,7 @@ UNIT_TESTS = \
 	tests/unit/test_err \
 	tests/unit/test_exec \
 	tests/unit/test_guestsession \
+	tests/unit/test_items \
 	tests/unit/test_json \
 	tests/unit/test_frames \
 	tests/unit/test_kubeconfig \
@@ -50,13 +51,18 @@ UNIT_TESTS = \
 	tests/unit/test_privileges \
 	tests/unit/test_proc \
 	tests/unit/test_record \
+	tests/unit/test_remote \
 	tests/unit/test_sdnotify \
 	tests/unit/test_settings \
+	tests/unit/test_sftpfiles \
+	tests/unit/test_sftprefuse \
+	tests/unit/test_sftpserver \
 	tests/unit/test_siphash \
 	tests/unit/test_slots \
 	tests/unit/test_sources \
 	tests/unit/test_sshdlog \
 	tests/unit/test_status \
+	tests/unit/test_subsystem \
 	tests/unit/test_tls \
 	tests/unit/test_url \
 	tests/unit/test_ws \
@@ -89,6 +95,9 @@ tests_unit_test_guestsession_SOURCES = tests/unit/test_guestsession.c \
 	helpers/carry.c helpers/items.c
 tests_unit_test_guestsession_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_guestsession_LDADD = $(UNIT_CORE) $(OPENSSL_LIBS)
+tests_unit_test_items_SOURCES = tests/unit/test_items.c helpers/items.c
+tests_unit_test_items_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_items_LDADD = $(UNIT_CORE)
 tests_unit_test_modes_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_modes_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_api_CFLAGS = $(UNIT_CFLAGS)
@@ -190,10 +199,32 @@ tests_unit_test_record_SOURCES = tests/unit/test_record.c lib/core/log.c
 tests_unit_test_record_CPPFLAGS = $(UNIT_LOG_CPPFLAGS)
 tests_unit_test_record_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_record_LDADD = $(UNIT_PP)
+tests_unit_test_remote_SOURCES = tests/unit/test_remote.c helpers/items.c \
+	helpers/remote.c
+tests_unit_test_remote_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_remote_LDADD = $(UNIT_CORE)
 tests_unit_test_sdnotify_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sdnotify_LDADD = $(UNIT_PP)
 tests_unit_test_settings_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_settings_LDADD = $(UNIT_PP)
+# What is preloaded as it was built, not as it is installed.
+UNIT_SFTP_CPPFLAGS = $(AM_CPPFLAGS) -DSFTP_PATH='"/k8shell-sftp"' \
+	-DPASSWD_PATH='"$(abs_builddir)/guest/k8shell-passwd.so"'
+tests_unit_test_sftpfiles_SOURCES = tests/unit/test_sftpfiles.c \
+	helpers/carry.c helpers/prelude.c helpers/sftpfiles.c \
+	helpers/subsystem.c
+tests_unit_test_sftpfiles_CPPFLAGS = $(UNIT_SFTP_CPPFLAGS)
+tests_unit_test_sftpfiles_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sftpfiles_LDADD = $(UNIT_CORE) $(OPENSSL_LIBS)
+tests_unit_test_sftprefuse_SOURCES = tests/unit/test_sftprefuse.c \
+	helpers/sftprefuse.c
+tests_unit_test_sftprefuse_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sftprefuse_LDADD = $(UNIT_CORE)
+# With places, files, a session and a remote side of its own.
+tests_unit_test_sftpserver_SOURCES = tests/unit/test_sftpserver.c \
+	helpers/carry.c helpers/sftpserver.c
+tests_unit_test_sftpserver_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_sftpserver_LDADD = $(UNIT_CORE) $(OPENSSL_LIBS)
 tests_unit_test_siphash_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_siphash_LDADD = $(UNIT_PP)
 tests_unit_test_slots_CFLAGS = $(UNIT_CFLAGS)
@@ -204,6 +235,11 @@ tests_unit_test_sshdlog_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_sshdlog_LDADD = proxyprotocol/libproxyprotocol.a $(UNIT_CORE)
 tests_unit_test_status_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_status_LDADD = $(UNIT_KUBE)
+tests_unit_test_subsystem_SOURCES = tests/unit/test_subsystem.c \
+	helpers/prelude.c helpers/subsystem.c
+tests_unit_test_subsystem_CPPFLAGS = $(UNIT_SFTP_CPPFLAGS)
+tests_unit_test_subsystem_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_subsystem_LDADD = $(UNIT_CORE)
 tests_unit_test_url_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_url_LDADD = $(UNIT_KUBE)
 tests_unit_test_ws_CFLAGS = $(UNIT_CFLAGS)
