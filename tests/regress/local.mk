@@ -15,7 +15,7 @@ EXTRA_DIST += tests/regress/guest.sh tests/guest/muxhost.py \
 	tests/guest/suite.py tests/musl-arm64
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/session-suite.sh tests/pty-session.py tests/guest-suite.sh \
-	tests/guest-client.py tests/agent-keys.c \
+	tests/guest-client.py tests/agent-keys.c tests/guest-off.conf \
 	tests/install-packages tests/packages.build tests/packages.run \
 	tests/packages.check tests/build tests/openssh tests/proxied \
 	tests/proxyd-lib.sh tests/audit-events demo
