@@ -5,9 +5,11 @@
 guest-client.py SSH_CONFIG HOST signal NAME exec|pty
                                 trapped NAME exec|pty
                                 trap exec|pty
+                                lost NAME exec|pty FILE
                                 dies NAME COMMAND
+                                ends STATUS COMMAND
                                 resize N
-                                stty
+                                stty [lost]
 Exit 0 if all happened as it should; otherwise a line that says what did not.
 """
 import fcntl
@@ -140,8 +142,24 @@ def trap(transport, how):
         same("trap", (b"got TERM", 3), (out.strip(), end))
 
 
+def lost(transport, name, how, path):
+    """The session ends of it; the command would make a file."""
+    c = start(
+        transport,
+        f'trap ": >{path}" {name}; echo ready; sleep 1 >/dev/null 2>&1 & wait',
+        how == "pty",
+    )
+    read_until(c, b"ready")
+    c.signal(name)
+    same("lost " + name, (b"", name), (finish(c)[0].strip(), c.killed_by))
+
+
 def dies(transport, name, command):
     same(command, (b"", name), finish(start(transport, command)))
+
+
+def ends(transport, status, command):
+    same(command, (b"", int(status)), finish(start(transport, command)))
 
 
 def resize(transport, n):
@@ -156,8 +174,8 @@ def resize(transport, n):
     same("resize", (b"44 155", 0), (out.strip(), end))
 
 
-def stty(config, host):
-    """Modes and size of our terminal are there before the first byte."""
+def stty(config, host, lost=False):
+    """Size and modes of our terminal are there before the first byte."""
     pid, fd = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 111, 0, 0))
@@ -176,19 +194,21 @@ def stty(config, host):
             break
         out += data
     status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    for what in (b"rows 33; columns 111", b"erase = ^B;", b"intr = ^G;"):
-        if what not in out:
-            sys.exit(f"no {what!r} in {out!r}")
+    if b"rows 33; columns 111" not in out:
+        sys.exit(f"not our size in {out!r}")
+    for what in (b"erase = ^B;", b"intr = ^G;"):
+        if (what in out) == bool(lost):
+            sys.exit(f"{'a' if lost else 'no'} {what!r} in {out!r}")
     same("stty", 0, status)
 
 
 def main():
     config, host, what, *rest = sys.argv[1:]
     if what == "stty":
-        stty(config, host)
+        stty(config, host, *rest)
         return
     tests = {"signal": signal, "trapped": trapped, "trap": trap,
-             "dies": dies, "resize": resize}
+             "lost": lost, "dies": dies, "ends": ends, "resize": resize}
     transport = connect(config, host)
     try:
         tests[what](transport, *rest)

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # The guest suite on fakekube: newest protocol, old protocol, bastion mode; this
 # machine's root and a busybox one without dd, each as root and as a user whom
-# the one's passwd has and the other's has not. And the session suite
-# without the guest.
+# the one's passwd has and the other's has not. And both suites with guest =
+# off: what is lost is what the manual says.
 set -u
 # shellcheck source=tests/lib.sh
 . "${top_srcdir:-.}/tests/lib.sh"
@@ -76,4 +76,11 @@ suite v5 guest-suite.sh "ws ws-user ws-busybox ws-busybox-user" \
 suite v4 guest-suite.sh "ws ws-busybox-user" -a --protocols -a v4, \
     -- -m loginshell
 suite bastion guest-suite.sh ws -- -m bastion
+export K8SHELL_GUEST=off
+suite "v5, off" guest-suite.sh "ws ws-user ws-busybox" \
+    -- -m loginshell -c tests/guest-off.conf
+suite "v4, off" guest-suite.sh ws -a --protocols -a v4, \
+    -- -m loginshell -c tests/guest-off.conf
+suite "v4, off" session-suite.sh ws -a --protocols -a v4, \
+    -- -m loginshell -c tests/guest-off.conf
 exit "$failed"

@@ -5,7 +5,7 @@
 REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 	tests/regress/bad-input.sh tests/regress/proxyd.sh \
 	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh \
-	tests/regress/sftp.sh
+	tests/regress/sftp.sh tests/regress/guest-session.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
@@ -14,7 +14,8 @@ TESTS += tests/regress/guest.sh
 EXTRA_DIST += tests/regress/guest.sh tests/guest/muxhost.py \
 	tests/guest/suite.py tests/musl-arm64
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
-	tests/session-suite.sh tests/pty-session.py \
+	tests/session-suite.sh tests/pty-session.py tests/guest-suite.sh \
+	tests/guest-client.py tests/agent-keys.c tests/guest-off.conf \
 	tests/install-packages tests/packages.build tests/packages.run \
 	tests/packages.check tests/build tests/openssh tests/proxied \
 	tests/proxyd-lib.sh tests/audit-events demo
