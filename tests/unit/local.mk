@@ -86,7 +86,7 @@ tests_unit_test_client_LDADD = $(UNIT_CORE) -lutil
 # With an exec and a client of its own.
 tests_unit_test_guestsession_SOURCES = tests/unit/test_guestsession.c \
 	helpers/guestsession.c helpers/guestlink.c helpers/agent.c \
-	helpers/carry.c
+	helpers/carry.c helpers/items.c
 tests_unit_test_guestsession_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_guestsession_LDADD = $(UNIT_CORE) $(OPENSSL_LIBS)
 tests_unit_test_modes_CFLAGS = $(UNIT_CFLAGS)

@@ -407,7 +407,7 @@ knows_sshds_sockets(void **state)
 	other[100] = '\0';
 	assert_int_equal(chdir(folder), 0);
 	close(listen_at(other));
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, other);
+	(void)snprintf(path, sizeof(path), "%s/%.100s", folder, other);
 	assert_int_equal(access(path, F_OK), 0);
 	assert_false(agent_is_sshds(path, uid, home));
 	assert_int_equal(unlink(path), 0);
