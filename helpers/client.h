@@ -17,7 +17,7 @@
 #include "lib/core/loop.h"
 
 /* Output that the client has not taken, of each stream, bytes at most. */
-#define CLIENT_QUEUE_MAX (256 * 1024)
+#define CLIENT_QUEUE_MAX (1024 * 1024)
 
 enum client_stream { CLIENT_STDOUT, CLIENT_STDERR };
 

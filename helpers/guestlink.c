@@ -13,6 +13,9 @@
 /* Of what is said on stderr besides: enough for a message. */
 #define GUESTLINK_STDERR_MAX 200
 
+/* A DATA frame with what the client wrote in one message. */
+_Static_assert(MUX_TURN + 8 <= EXEC_STDIN_MAX, "see MUX_TURN");
+
 struct guestlink {
 	const struct guestlink_handler *h;
 	void *arg;

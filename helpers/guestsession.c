@@ -15,6 +15,8 @@
 /* Bytes of stdin in a row, before the loop looks at everything else. */
 #define GUESTSESSION_BURST (256 * 1024)
 
+_Static_assert(CLIENT_QUEUE_MAX >= MUX_WINDOW, "a whole window may wait");
+
 struct guestsession {
 	struct loop *loop;
 	struct client *client;

@@ -25,16 +25,22 @@
 #define MUX_TEXT_MAX 1024
 #define MUX_NAME_MAX 32
 
-/* Bytes a peer may send on a channel before they are passed on. */
-#define MUX_WINDOW (256 * 1024)
+/*
+ * Bytes a peer may send on a channel before they are passed on. As much as is
+ * under way on a fast stream: 100 MB/s at 10 ms, which a busy API server takes
+ * to pass bytes on.
+ */
+#define MUX_WINDOW	(1024 * 1024)
+#define MUX_WINDOW_STEP (MUX_WINDOW / 8) /* passed on, and not yet said */
 
 /*
  * The longest DATA, and what may wait to be written, bytes: with DATA, SIZE
- * and SIGNAL four such frames. All others come on top of that, up to the last:
- * an honest peer that stops reading can't make it so much.
+ * and SIGNAL two such frames. All others come on top of that, up to the last:
+ * an honest peer that stops reading can't make it so much. The longest frame is
+ * one message to the API server (lib/kube/exec.h) and goes into an empty pipe.
  */
-#define MUX_TURN     (32 * 1024)
-#define MUX_OUT_DATA (4 * (MUX_TURN + 8))
+#define MUX_TURN     (64 * 1024 - 17)
+#define MUX_OUT_DATA (2 * (MUX_TURN + 8))
 #define MUX_OUT_REST (512 * 1024)
 
 /* Channels that either end may have open at once. */

@@ -222,7 +222,7 @@ mux_passed_on(struct mux_channel *c, size_t n)
 	if (c->state != MUX_IS_OPEN || c->sent_close || c->got_eof)
 		return;
 	c->passed += (uint32_t)(n < held ? n : held);
-	if (c->passed < MUX_WINDOW / 2)
+	if (c->passed < MUX_WINDOW_STEP)
 		return;
 	mux_enter(c->mux);
 	if ((p = mux_put(c->mux, MUX_WINDOW_ADD, c->number, 4)) != NULL) {

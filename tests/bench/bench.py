@@ -2,83 +2,39 @@
 # SPDX-License-Identifier: Apache-2.0
 """Speed and memory of sessions on the real cluster, side by side with peers.
 
-make bench, or: eval "$(tests/cluster/up)" && tests/bench/bench.py. All of a
-row is measured in one run, taking turns, so that the machine's mood is the
-same for all; rows are medians. Nothing is asserted: people read this.
+make bench, or make bench ROWS="echo down" for some. All of a row is measured
+in one run, taking turns, so that the machine's mood is the same for all; rows
+are medians. Nothing is asserted: people read this.
 """
 import os
-import pty
 import select
-import signal
 import socket
 import statistics
 import subprocess
 import sys
-import termios
 import time
-import tty
 
-RUNS = int(os.environ.get("BENCH_RUNS", "20"))
-BULK_RUNS = int(os.environ.get("BENCH_BULK_RUNS", "3"))
-ECHOES = int(os.environ.get("BENCH_ECHOES", "500"))
-MIB = 1024 * 1024
-DOWN = 1024 * MIB
-UP = 512 * MIB
+from guest import (guest_setup, guest_size, idle_sessions, sftp_file,
+                   small_files)
+from measure import (BULK_RUNS, ECHOES, GUEST, HELPER, LISTENER, LOCAL, MIB,
+                     PART, PLAIN, RUNS, SESSION, Terminal, from_zero, in_turns,
+                     kubectl, nothing, processes, pss, row, running)
 
-CONFIG = os.environ["K8SHELL_SSH_CONFIG"]
-STOCK = os.environ["BENCH_STOCK_SSH_CONFIG"]
-OWN = os.environ["BENCH_OWN_SSH_CONFIG"]
+DOWN = int(1024 * MIB * PART)
+UP = int(512 * MIB * PART)
+
 PORTS = {"ours": int(os.environ["K8SHELL_PORT"]),
          "peer": int(os.environ["BENCH_OWN_PORT"])}
 ROWS = sys.argv[1:]  # names of functions below; none: all
 AT_ONCE = 200
 
 
-def ssh(config, *args):
-    return ["ssh", "-F", config, *args]
-
-
-def kubectl(*args):
-    return ["kubectl", "exec", "-n", "ws", *args]
-
-
-SESSION = ssh(CONFIG, "ws")
-LOCAL = ssh(STOCK, "ws")
-LISTENER = ssh(OWN, "ws")
-
-
-def run(argv, **kw):
-    kw.setdefault("stdin", subprocess.DEVNULL)
-    kw.setdefault("stdout", subprocess.DEVNULL)
-    start = time.monotonic()
-    subprocess.run(argv, check=True, timeout=600, **kw)
-    return time.monotonic() - start
-
-
-def in_turns(runs, **commands):
-    """Seconds of each command's runs: a b c a b c ..."""
-    times = {name: [] for name in commands}
-    for _ in range(runs):
-        for name, (argv, kw) in commands.items():
-            times[name].append(run(argv, **kw()))
-    return {name: statistics.median(t) for name, t in times.items()}
-
-
-def plain():
-    return {}
-
-
-def row(name, ours, peers, verdict):
-    print(f"{name:<34} {ours:>14}  {peers:<44} {verdict}")
-    sys.stdout.flush()
-
-
 def setup_time():
     t = in_turns(
         RUNS,
-        session=(SESSION + ["true"], plain),
-        local=(LOCAL + ["true"], plain),
-        kubectl=(kubectl("alice", "--", "true"), plain),
+        session=(SESSION + ["true"], nothing),
+        local=(LOCAL + ["true"], nothing),
+        kubectl=(kubectl("alice", "--", "true"), nothing),
     )
     ms = {k: v * 1000 for k, v in t.items()}
     limit = ms["local"] + ms["kubectl"]
@@ -90,39 +46,59 @@ def setup_time():
     )
 
 
-def bulk(name, size, ours, peer, kw, who="kubectl exec", goal="0.9"):
-    t = in_turns(BULK_RUNS, ours=(ours, kw), peer=(peer, kw))
-    mbs = {k: size / v / 1e6 for k, v in t.items()}
+def bulk(size, before, **commands):
+    """MB/s of each."""
+    t = in_turns(BULK_RUNS, **{k: (v, before) for k, v in commands.items()})
+    return {k: size / v / 1e6 for k, v in t.items()}
+
+
+def bulk_row(name, mbs):
     row(
         name,
         f"{mbs['ours']:.0f} MB/s",
-        f"{who} {mbs['peer']:.0f} MB/s",
-        f"{mbs['ours'] / mbs['peer']:.2f} of it (goal: at least {goal})",
+        f"guest = off {mbs['plain']:.0f}, kubectl exec "
+        f"{mbs['kubectl']:.0f} MB/s",
+        f"{mbs['ours'] / mbs['plain']:.2f} of plain (goal: at least 1), "
+        f"{mbs['ours'] / mbs['kubectl']:.2f} of kubectl's (0.9)",
     )
 
 
 def down():
     command = ["head", "-c", str(DOWN), "/dev/zero"]
-    bulk("1 GiB down", DOWN, SESSION + [" ".join(command)],
-         kubectl("alice", "--", *command), plain)
+    bulk_row(f"{DOWN // MIB} MiB down", bulk(
+        DOWN, nothing,
+        ours=SESSION + [" ".join(command)],
+        plain=PLAIN + [" ".join(command)],
+        kubectl=kubectl("alice", "--", *command),
+    ))
 
 
 def up():
-    bulk("512 MiB up", UP, SESSION + ["cat >/dev/null"],
-         kubectl("-i", "alice", "--", "sh", "-c", "cat >/dev/null"),
-         from_zero(UP))
+    command = "cat >/dev/null"
+    bulk_row(f"{UP // MIB} MiB up", bulk(
+        UP, from_zero(UP),
+        ours=SESSION + [command],
+        plain=PLAIN + [command],
+        kubectl=kubectl("-i", "alice", "--", "sh", "-c", command),
+    ))
 
 
 def front_bulk():
     command = f"head -c {DOWN} /dev/zero"
-    bulk("1 GiB down, k8shell-proxyd", DOWN, SESSION + [command],
-         LISTENER + [command], plain, "sshd's own listener", "0.97")
+    mbs = bulk(DOWN, nothing, ours=SESSION + [command],
+               peer=LISTENER + [command])
+    row(
+        f"{DOWN // MIB} MiB down, k8shell-proxyd",
+        f"{mbs['ours']:.0f} MB/s",
+        f"sshd's own listener {mbs['peer']:.0f} MB/s",
+        f"{mbs['ours'] / mbs['peer']:.2f} of it (goal: at least 0.97)",
+    )
 
 
 def front_logins():
     """Ten logins one after the other, through both doors in turn."""
-    t = in_turns(RUNS * 10 // 4, ours=(SESSION + ["true"], plain),
-                 peer=(LISTENER + ["true"], plain))
+    t = in_turns(RUNS * 10 // 4, ours=(SESSION + ["true"], nothing),
+                 peer=(LISTENER + ["true"], nothing))
     row(
         "10 logins, k8shell-proxyd",
         f"{t['ours'] * 10:.2f} s",
@@ -182,87 +158,34 @@ def front_at_once():
     )
 
 
-def from_zero(size):
-    """stdin of size zero bytes, made by another process as in a pipeline."""
-    def kw():
-        source = subprocess.Popen(
-            ["head", "-c", str(size), "/dev/zero"], stdout=subprocess.PIPE
-        )
-        return {"stdin": source.stdout}
-    return kw
-
-
-class Terminal:
-    """A program on a terminal of its own, whose cat echoes what is typed."""
-
-    def __init__(self, argv):
-        self.pid, self.fd = pty.fork()
-        if self.pid == 0:
-            os.execvp(argv[0], argv)
-        tty.setraw(self.fd, termios.TCSANOW)
-        self.until(b"ready")
-
-    def until(self, what):
-        seen = b""
-        while what not in seen:
-            if not select.select([self.fd], [], [], 20)[0]:
-                raise TimeoutError(f"no {what!r} in {seen!r}")
-            seen += os.read(self.fd, 4096)
-
-    def echo(self):
-        start = time.monotonic()
-        os.write(self.fd, b"x")
-        self.until(b"x")
-        return time.monotonic() - start
-
-    def close(self):
-        os.kill(self.pid, signal.SIGTERM)
-        os.close(self.fd)
-        os.waitpid(self.pid, 0)
-
-
 # Raw and without the terminal's own echo: cat's is what comes back.
 ECHO = "stty raw -echo; echo ready; exec cat"
 
 
 def echo():
-    ours = Terminal(SESSION[:1] + ["-tt"] + SESSION[1:] + [ECHO])
-    peer = Terminal(kubectl("-it", "alice", "--", "sh", "-c", ECHO))
-    times = {"ours": [], "peer": []}
+    who = {
+        "ours": Terminal(SESSION[:1] + ["-tt"] + SESSION[1:] + [ECHO]),
+        "plain": Terminal(PLAIN[:1] + ["-tt"] + PLAIN[1:] + [ECHO]),
+        "kubectl": Terminal(kubectl("-it", "alice", "--", "sh", "-c", ECHO)),
+    }
+    times = {name: [] for name in who}
     for _ in range(ECHOES):
-        times["ours"].append(ours.echo() * 1e6)
-        times["peer"].append(peer.echo() * 1e6)
-    ours.close()
-    peer.close()
-    q = {k: statistics.quantiles(v, n=100) for k, v in times.items()}
+        for name, terminal in who.items():
+            times[name].append(terminal.echo() * 1e6)
+    for terminal in who.values():
+        terminal.close()
+    text, p50 = {}, {}
+    for name, t in times.items():
+        q = statistics.quantiles(t, n=100)
+        p50[name] = q[49]
+        text[name] = f"{q[49]:.0f} / {q[98]:.0f}"
     row(
         "echo of one byte, p50 / p99",
-        f"{q['ours'][49]:.0f} / {q['ours'][98]:.0f} us",
-        f"kubectl exec -it {q['peer'][49]:.0f} / {q['peer'][98]:.0f} us",
-        f"p50 {q['ours'][49] / q['peer'][49]:.2f} of it (goal: at most 1)",
+        f"{text['ours']} us",
+        f"guest = off {text['plain']}, kubectl {text['kubectl']} us",
+        f"p50 {p50['ours'] / p50['kubectl']:.2f} of kubectl's "
+        "(goal: at most 1)",
     )
-
-
-def pss(pid):
-    with open(f"/proc/{pid}/smaps_rollup") as f:
-        for line in f:
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) / 1024
-    return 0.0
-
-
-def processes():
-    """pid -> (parent, what it runs)"""
-    found = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat") as f:
-                stat = f.read()
-            exe = os.readlink(f"/proc/{pid}/exe")
-        except OSError:
-            continue
-        found[int(pid)] = (int(stat.rsplit(")", 1)[1].split()[1]), exe)
-    return found
 
 
 def memory():
@@ -274,8 +197,7 @@ def memory():
     ours.stdout.readline()
     peer.stdout.readline()
     table = processes()
-    helpers = [p for p, (_, exe) in table.items()
-               if exe.endswith("/k8shell-session")]
+    helpers, guests = running(table, HELPER), running(table, GUEST)
     sshds = []
     for p in helpers:
         p = table[p][0]
@@ -290,6 +212,12 @@ def memory():
         f"and its sshds {sum(map(pss, sshds)):.1f}; "
         f"kubectl {pss(peer.pid):.1f} MB",
         "helper (goal: at most 8)",
+    )
+    row(
+        "memory of its guest (PSS)",
+        f"{sum(map(pss, guests)):.2f} MB",
+        "",
+        "goal: at most 1",
     )
     for p in (ours, peer):
         p.stdin.close()
@@ -327,7 +255,8 @@ def front_memory():
 
 def main():
     print(f"{'':34} {'k8shell':>14}  peer in the same run")
-    for f in (setup_time, down, up, echo, memory, front_logins, front_bulk,
+    for f in (setup_time, guest_setup, guest_size, down, up, echo, sftp_file,
+              small_files, memory, idle_sessions, front_logins, front_bulk,
               front_at_once, front_memory):
         if not ROWS or f.__name__ in ROWS:
             f()

@@ -167,22 +167,26 @@ frames_in_every_state(void **state)
 	play_all(plays, sizeof(plays) / sizeof(plays[0]), 1);
 }
 
+/* All but 64 KiB of a window; a whole one, of both kinds. */
+#define D320K	 "D1.65536 D1.65536 D1.65536 D1.65536 D1.65536 "
+#define D960K	 D320K D320K D320K
+#define BOTH1M	 BOTH256K BOTH256K BOTH256K BOTH256K
+#define BOTH256K "D1.65536 S1.65536 D1.65536 S1.65536 "
+
 /* Every byte of a window, and none more. */
 static void
 windows_are_exact(void **state)
 {
 	static const struct play plays[] = {
-	    {G, "H O1.3 a1 h1 D1.65536 D1.65536 D1.65536 D1.65536", NULL, NULL},
-	    {G, "H O1.3 a1 h1 D1.65536 D1.65536 D1.65536 D1.65535 D1.2",
+	    {G, "H O1.3 a1 h1 " D960K "D1.65536", NULL, NULL},
+	    {G, "H O1.3 a1 h1 " D960K "D1.65535 D1.2",
 		"DATA on channel 1: more than its window", NULL},
-	    {H, "H o.1 A1 h1 D1.65536 S1.65536 D1.65536 S1.65536 D1.1",
-		"more than its window", NULL},
+	    {H, "H o.1 A1 h1 " BOTH1M "D1.1", "more than its window", NULL},
 	    /* Closed channels have windows, too. */
-	    {H, "H o.1 A1 c1 D1.65536 S1.65536 D1.65536 S1.65536 S1.1",
+	    {H, "H o.1 A1 c1 " BOTH1M "S1.1",
 		"STDERR on channel 1: more than its window", NULL},
 	    /* Of one channel, not of another. */
-	    {G, "H O1.3 O3.3 a1 h1 a3 D1.65536 D1.65536 D1.65536 D1.65536 D3.1",
-		NULL, NULL},
+	    {G, "H O1.3 O3.3 a1 h1 a3 " D960K "D1.65536 D3.1", NULL, NULL},
 	    /* Not what is sent, but what a peer grants. */
 	    {H, "H o.3 A1 W1.2147383647", NULL, NULL},
 	    {H, "H o.3 A1 W1.2147383648", "its window is too large", NULL},
@@ -205,13 +209,11 @@ windows_are_exact(void **state)
 	assert_int_equal(play(e, "H O1.3", 0, &err), 0);
 	rig_find(e, 1)->hold = 1;
 	for (i = 0; i < 10; i++)
-		assert_int_equal(
-		    play(e, "D1.65536 D1.65536 D1.65536 D1.65536 p1.262144", 0,
-			&err),
+		assert_int_equal(play(e, D960K "D1.65536 p1.1048576", 0, &err),
 		    0);
 	assert_int_equal(play(e,
-			     "D1.65536 D1.65536 D1.65536 p1.131071 "
-			     "D1.65536 p1.1 D1.65536 D1.65535 D1.1",
+			     D960K "p1.131071 "
+				   "D1.65536 p1.1 D1.65536 D1.65535 D1.1",
 			     0, &err),
 	    0);
 	assert_int_equal(play(e, "D1.1", 0, &err), -1);
@@ -249,9 +251,7 @@ windows_are_kept(void **state)
 	rc = rig_find(e, 1);
 	assert_string_equal(rig_said(e), "HELLO:0 OPEN:1");
 	rig_refill(rc);
-	assert_string_equal(rig_said(e),
-	    "DATA:1:32768 DATA:1:32768 DATA:1:32768 "
-	    "DATA:1:1696");
+	assert_string_equal(rig_said(e), "DATA:1:65519 DATA:1:34481");
 	rc->refill = 1;
 	assert_int_equal(play(e, "W1.5 W1.7", 0, &err), 0);
 	assert_string_equal(rig_said(e), "DATA:1:5 DATA:1:7");
@@ -271,8 +271,7 @@ window_is_that_of_the_beginning(void **state)
 	e->quiet = 2;
 	assert_int_equal(play(e, "H O1.3", 0, &err), 0);
 	rig_find(e, 1)->hold = 1;
-	assert_int_equal(
-	    play(e, "D1.65536 D1.65536 D1.65536 D1.65535", 0, &err), 0);
+	assert_int_equal(play(e, D960K "D1.65535", 0, &err), 0);
 	peer_frame(&b, 'D', 1, 2);
 	assert_int_equal(rig_feed(e, b.p, 9, &err), -1);
 	assert_int_equal(rig_find(e, 1)->got, MUX_WINDOW - 1);
