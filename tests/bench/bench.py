@@ -190,6 +190,7 @@ def echo():
 
 def memory():
     ready = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    before = processes()  # others' sessions are not ours
     ours = subprocess.Popen(SESSION + ["echo ready; cat"], **ready)
     peer = subprocess.Popen(
         kubectl("-i", "alice", "--", "sh", "-c", "echo ready; cat"), **ready
@@ -197,7 +198,8 @@ def memory():
     ours.stdout.readline()
     peer.stdout.readline()
     table = processes()
-    helpers, guests = running(table, HELPER), running(table, GUEST)
+    new = {p: v for p, v in table.items() if p not in before}
+    helpers, guests = running(new, HELPER), running(new, GUEST)
     sshds = []
     for p in helpers:
         p = table[p][0]
