@@ -170,7 +170,7 @@ gone() {
 		    "0 0 1 1" "$(processes "$host" "$mark")"
 	fi
 	s "$host" 'for p in /proc/[0-9]*; do
-		case $(tr "\0" " " <"$p/cmdline" 2>/dev/null) in
+		case $(tr "\0" " " 2>/dev/null <"$p/cmdline") in
 		"sleep '"$mark"'"[1234]" ") kill "${p#/proc/}" ;;
 		esac
 	    done' </dev/null

@@ -56,8 +56,8 @@ mount_devices(void)
 	if (mount("devpts", "/dev/pts", "devpts", MS_NOSUID | MS_NOEXEC,
 		"newinstance,ptmxmode=0666,mode=0620,gid=5") < 0)
 		return "mount /dev/pts";
-	if (mount("tmpfs", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV,
-		"mode=1777") < 0)
+	if (mount("tmpfs", "/dev/shm", "tmpfs",
+		MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777") < 0)
 		return "mount /dev/shm";
 	return NULL;
 }

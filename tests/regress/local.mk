@@ -5,7 +5,8 @@
 REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 	tests/regress/bad-input.sh tests/regress/proxyd.sh \
 	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh \
-	tests/regress/sftp.sh tests/regress/guest-session.sh
+	tests/regress/sftp.sh tests/regress/guest-session.sh \
+	tests/regress/guest-unfit.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
@@ -15,7 +16,8 @@ EXTRA_DIST += tests/regress/guest.sh tests/guest/muxhost.py \
 	tests/guest/suite.py tests/musl-arm64
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/session-suite.sh tests/pty-session.py tests/guest-suite.sh \
-	tests/guest-client.py tests/agent-keys.c tests/guest-off.conf \
+	tests/guest-client.py tests/guest-unfit.sh tests/guest-off.conf \
+	tests/agent-keys.c \
 	tests/install-packages tests/packages.build tests/packages.run \
 	tests/packages.check tests/build tests/openssh tests/proxied \
 	tests/proxyd-lib.sh tests/audit-events demo
@@ -30,5 +32,6 @@ EXTRA_DIST += tests/bastion/box.sh tests/bastion/down tests/bastion/inside \
 	tests/cluster/README.md tests/cluster/down tests/cluster/lib.sh \
 	tests/cluster/make-certs tests/cluster/make-images \
 	tests/cluster/make-kube tests/cluster/node tests/cluster/packages \
-	tests/cluster/rbac.yaml tests/cluster/up tests/cluster/workspaces.yaml \
+	tests/cluster/rbac.yaml tests/cluster/unfit.yaml tests/cluster/up \
+	tests/cluster/workspaces.yaml \
 	tests/fakekube/up tests/fakekube/down
