@@ -244,6 +244,15 @@ run_free_loop(struct loop **l)
 	loop_free(*l);
 }
 
+/* The container's user to become, or NULL. */
+static const char *
+run_becomes(const struct run *s)
+{
+	const char *user = s->setup.config->user;
+
+	return user != NULL && strcmp(user, CONFIG_SAME) == 0 ? s->user : user;
+}
+
 /*
  * By means of the guest. *plain: it can't run there, or there is none here;
  * result->err says why.
@@ -257,6 +266,7 @@ run_with_guest(struct run *s, struct loop *loop, struct client *user,
 	struct guestsession_params p = {
 	    .exec = run_exec_params(s),
 	    .env = s->env,
+	    .user = run_becomes(s),
 	    .agent = s->agent,
 	};
 
@@ -285,6 +295,12 @@ run_plain(struct run *s, struct loop *loop, struct client *user,
 	__attribute__((cleanup(relay_freep))) struct relay *relay = NULL;
 	struct relay_params p = {.exec = run_exec_params(s), .env = s->env};
 
+	/* Never as somebody else than whom the administrator has named. */
+	if (run_becomes(s) != NULL)
+		return k8s_err_set(err, K8S_ERR_FORBIDDEN,
+		    "without k8shell-guest no session becomes user %s there: "
+		    "%s",
+		    run_becomes(s), no_guest);
 	if ((relay = relay_new(loop, user, err)) == NULL)
 		return -1;
 	return s->kind->plain(s->arg, relay, server, &p, no_guest, result, err);

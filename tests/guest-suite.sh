@@ -214,7 +214,7 @@ agent_lost() {
 }
 
 agent_forwarding() {
-	local p=/tmp/agent-keys.$$
+	local p=/tmp/agent-keys.$$.$1
 	t "$1: a program that asks the agent" \
 	    s "$1" "cat >$p && chmod 700 $p" <"$base/agent-keys"
 	is "$1: -A: the agent's key" "$keys" "$(s -A "$1" $p </dev/null 2>&1)"

@@ -11,6 +11,10 @@
 /* Longest name of a pod (RFC 1123). */
 #define CONFIG_NAME_MAX 253
 
+/* Longest name of an account in a container; LOGIN_NAME_MAX is that of Linux.
+ */
+#define CONFIG_ACCOUNT_MAX 255
+
 struct config_reader {
 	struct config *c;
 	int seen_guest;
@@ -44,6 +48,18 @@ static int
 config_is_label(const char *s)
 {
 	return strchr(s, '.') == NULL && config_is_name(s, 63);
+}
+
+/* An account's name, as useradd(8) would take it, and then some. */
+static int
+config_is_account(const char *s)
+{
+	static const char chars[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+	size_t len = strlen(s);
+
+	return len > 0 && len <= CONFIG_ACCOUNT_MAX && *s != '-' &&
+	    strspn(s, chars) == len;
 }
 
 char *
@@ -134,6 +150,8 @@ config_key(void *arg, struct inifile_reader *r, const char *section,
 			slot = &c->pod;
 		else if (strcmp(name, "container") == 0)
 			slot = &c->container;
+		else if (strcmp(name, "user") == 0)
+			slot = &c->user;
 	} else if (strcmp(section, "log") == 0) {
 		if (strcmp(name, "level") == 0)
 			return config_log_level(cr, r, value);
@@ -154,6 +172,9 @@ config_key(void *arg, struct inifile_reader *r, const char *section,
 		return inifile_complain(r, "not a namespace:", value);
 	if (slot == &c->container && !config_is_label(value))
 		return inifile_complain(r, "not a container:", value);
+	if (slot == &c->user && strcmp(value, CONFIG_SAME) != 0 &&
+	    !config_is_account(value))
+		return inifile_complain(r, "not a user:", value);
 	if ((*slot = strdup(value)) == NULL)
 		return inifile_complain(r, "out of memory at", name);
 	return 0;
@@ -178,6 +199,11 @@ config_read(const char *text, const char *path, struct k8s_err *err)
 	if (c->namespace_ == NULL || c->pod == NULL) {
 		k8s_err_set(err, K8S_ERR_CONFIG,
 		    "%s: [workspace] needs namespace and pod", path);
+		return NULL;
+	}
+	if (c->user != NULL && c->guest_off) {
+		k8s_err_set(err, K8S_ERR_CONFIG,
+		    "%s: [workspace] user can't be with guest = off", path);
 		return NULL;
 	}
 	done = c;
@@ -206,6 +232,7 @@ config_free(struct config *c)
 	free(c->namespace_);
 	free(c->pod);
 	free(c->container);
+	free(c->user);
 	free(c);
 }
 

@@ -8,12 +8,16 @@
 
 #define CONFIG_VALUE_MAX 1024
 
+/* For config.user: the name that the user has here. */
+#define CONFIG_SAME "%u"
+
 struct config {
 	char *kubeconfig; /* absolute; NULL: the in-cluster account */
 	char *namespace_; /* of the workspace */
 	char *pod;	  /* template; see config_expand() */
 	char *container;  /* or NULL: the pod's default */
-	int guest_off;	  /* plain mode only */
+	char *user;    /* of the container, to become; CONFIG_SAME; or NULL */
+	int guest_off; /* plain mode only */
 	enum log_level log_level;
 };
 

@@ -20,6 +20,7 @@ reads_everything(void **state)
 				   "namespace=team-a ; where\n"
 				   "pod : %u-dev.a%%\n"
 				   "\tcontainer = dev\n"
+				   "user = %u\n"
 				   "[log]\nlevel = debug\n";
 	struct k8s_err err = K8S_ERR_INIT;
 	struct config *c = config_parse(text, "f", &err);
@@ -31,6 +32,7 @@ reads_everything(void **state)
 	assert_string_equal(c->namespace_, "team-a");
 	assert_string_equal(c->pod, "%u-dev.a%%");
 	assert_string_equal(c->container, "dev");
+	assert_string_equal(c->user, CONFIG_SAME);
 	assert_int_equal(c->log_level, LOGL_DEBUG);
 	assert_int_equal(err.code, K8S_ERR_NONE);
 	config_free(c);
@@ -45,6 +47,7 @@ has_defaults(void **state)
 	assert_non_null(c);
 	assert_null(c->kubeconfig);
 	assert_null(c->container);
+	assert_null(c->user);
 	assert_int_equal(c->log_level, LOGL_INFO);
 	config_freep(&c);
 	assert_null(c);
@@ -101,6 +104,14 @@ names_what_is_wrong(void **state)
 	    {WORKSPACE "guest = OFF\n", "guest is auto or off, not"},
 	    {WORKSPACE "guest = off\nguest = off\n", "set twice: \"guest\""},
 	    {"[kubernetes]\nguest = off\n", "unknown key"},
+	    {WORKSPACE "user = \n", "no value for \"user\""},
+	    {WORKSPACE "user = -u\n", "not a user: \"-u\""},
+	    {WORKSPACE "user = a b\n", "not a user: \"a b\""},
+	    {WORKSPACE "user = %u2\n", "not a user: \"%u2\""},
+	    {WORKSPACE "user = a:0\n", "not a user: \"a:0\""},
+	    {WORKSPACE "user = a\nuser = b\n", "set twice: \"user\""},
+	    {WORKSPACE "user = a\nguest = off\n",
+		"f: [workspace] user can't be with guest = off"},
 	    {"[workspace]\nnamespace = ws\n", "needs namespace and pod"},
 	    {"[workspace]\npod = a\n", "needs namespace and pod"},
 	    {"pod = a\n", "f line 1: unknown section \"\""},
