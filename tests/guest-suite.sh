@@ -213,6 +213,7 @@ agent_lost() {
 	    "$(s -A "$1" 'echo ${SSH_AUTH_SOCK-none}' </dev/null 2>&1)"
 }
 
+# shellcheck disable=SC2086 # names without spaces
 agent_forwarding() {
 	local p=/tmp/agent-keys.$$.$1
 	t "$1: a program that asks the agent" \
