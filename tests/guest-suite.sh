@@ -63,7 +63,7 @@ signals() {
 # Lost: the helper ends of it, and the command does not hear of it. How a
 # command died is told by the container's shell, as well as it knows.
 signals_lost() {
-	local how sig file=/tmp/guest-suite-lost.$$
+	local how sig file=/tmp/guest-suite-lost.$$.$1
 	for how in exec pty; do
 		for sig in HUP INT KILL TERM USR1; do
 			t "$1: $how: a client's SIG$sig ends the session" \
@@ -214,7 +214,7 @@ agent_lost() {
 }
 
 agent_forwarding() {
-	local p=/tmp/agent-keys.$$
+	local p=/tmp/agent-keys.$$.$1
 	t "$1: a program that asks the agent" \
 	    s "$1" "cat >$p && chmod 700 $p" <"$base/agent-keys"
 	is "$1: -A: the agent's key" "$keys" "$(s -A "$1" $p </dev/null 2>&1)"
@@ -238,7 +238,7 @@ agent_forwarding() {
 
 # A tree of files with odd names, and what it is over there.
 tools() {
-	local tree=$tmp/tree dir=/tmp/guest-suite.$$ sums
+	local tree=$tmp/tree dir=/tmp/guest-suite.$$.$1 sums
 	sums='find . -type f | LC_ALL=C sort | tr "\n" "\0" |
 	    xargs -0 sha256sum | sha256sum'
 	if has "$1" rsync; then
@@ -277,7 +277,7 @@ tools() {
 	s "$1" "rm -rf $dir $dir.git" </dev/null 2>&1
 }
 
-# all HOST: its output stays together, its files apart.
+# all HOST: its output stays together, its files apart; a /tmp may be shared.
 all() {
 	tmp=$base/$1
 	mkdir "$tmp"
