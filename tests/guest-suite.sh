@@ -217,21 +217,21 @@ agent_forwarding() {
 	local p=/tmp/agent-keys.$$.$1
 	t "$1: a program that asks the agent" \
 	    s "$1" "cat >$p && chmod 700 $p" <"$base/agent-keys"
-	is "$1: -A: the agent's key" "$keys" "$(s -A "$1" $p </dev/null 2>&1)"
+	is "$1: -A: the agent's key" "$keys" "$(s -A "$1" "$p" </dev/null 2>&1)"
 	is "$1: -A with a terminal" "$keys" "$(
-	    s -A -tt "$1" $p </dev/null 2>/dev/null | tr -d '\r')"
+	    s -A -tt "$1" "$p" </dev/null 2>/dev/null | tr -d '\r')"
 	! has "$1" ssh-add ||
 	    is "$1: -A: ssh-add -l" "$(ssh-add -l)" \
 	    "$(s -A "$1" ssh-add -l </dev/null 2>&1)"
 	is "$1: -A: 20 at once" "20 $keys" "$(s -A "$1" '
 	    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		'$p' & done; wait' </dev/null 2>&1 | sort | uniq -c |
+		'"$p"' & done; wait' </dev/null 2>&1 | sort | uniq -c |
 	    sed 's/^ *//')"
 	like "$1: -A: a folder for its user alone" 'drwx------ * /*' "$(
 	    s -A "$1" 'ls -ld "${SSH_AUTH_SOCK%/*}"
-		echo "${SSH_AUTH_SOCK%/*}" >'$p.dir </dev/null 2>&1)"
+		echo "${SSH_AUTH_SOCK%/*}" >'"$p.dir" </dev/null 2>&1)"
 	is "$1: -A: gone afterwards" gone "$(s "$1" '
-	    [ -e "$(cat '$p.dir')" ] || echo gone' </dev/null 2>&1)"
+	    [ -e "$(cat '"$p.dir"')" ] || echo gone' </dev/null 2>&1)"
 	is "$1: without -A there is none" none "$(
 	    s "$1" "echo \${SSH_AUTH_SOCK-none}; rm $p $p.dir" </dev/null)"
 }
