@@ -63,7 +63,7 @@ signals() {
 # Lost: the helper ends of it, and the command does not hear of it. How a
 # command died is told by the container's shell, as well as it knows.
 signals_lost() {
-	local how sig file=/tmp/guest-suite-lost.$$
+	local how sig file=/tmp/guest-suite-lost.$$.$1
 	for how in exec pty; do
 		for sig in HUP INT KILL TERM USR1; do
 			t "$1: $how: a client's SIG$sig ends the session" \
@@ -218,28 +218,28 @@ agent_forwarding() {
 	local p=/tmp/agent-keys.$$.$1
 	t "$1: a program that asks the agent" \
 	    s "$1" "cat >$p && chmod 700 $p" <"$base/agent-keys"
-	is "$1: -A: the agent's key" "$keys" "$(s -A "$1" $p </dev/null 2>&1)"
+	is "$1: -A: the agent's key" "$keys" "$(s -A "$1" "$p" </dev/null 2>&1)"
 	is "$1: -A with a terminal" "$keys" "$(
-	    s -A -tt "$1" $p </dev/null 2>/dev/null | tr -d '\r')"
+	    s -A -tt "$1" "$p" </dev/null 2>/dev/null | tr -d '\r')"
 	! has "$1" ssh-add ||
 	    is "$1: -A: ssh-add -l" "$(ssh-add -l)" \
 	    "$(s -A "$1" ssh-add -l </dev/null 2>&1)"
 	is "$1: -A: 20 at once" "20 $keys" "$(s -A "$1" '
 	    for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		'$p' & done; wait' </dev/null 2>&1 | sort | uniq -c |
+		'"$p"' & done; wait' </dev/null 2>&1 | sort | uniq -c |
 	    sed 's/^ *//')"
 	like "$1: -A: a folder for its user alone" 'drwx------ * /*' "$(
 	    s -A "$1" 'ls -ld "${SSH_AUTH_SOCK%/*}"
-		echo "${SSH_AUTH_SOCK%/*}" >'$p.dir </dev/null 2>&1)"
+		echo "${SSH_AUTH_SOCK%/*}" >'"$p.dir" </dev/null 2>&1)"
 	is "$1: -A: gone afterwards" gone "$(s "$1" '
-	    [ -e "$(cat '$p.dir')" ] || echo gone' </dev/null 2>&1)"
+	    [ -e "$(cat '"$p.dir"')" ] || echo gone' </dev/null 2>&1)"
 	is "$1: without -A there is none" none "$(
 	    s "$1" "echo \${SSH_AUTH_SOCK-none}; rm $p $p.dir" </dev/null)"
 }
 
 # A tree of files with odd names, and what it is over there.
 tools() {
-	local tree=$tmp/tree dir=/tmp/guest-suite.$$ sums
+	local tree=$tmp/tree dir=/tmp/guest-suite.$$.$1 sums
 	sums='find . -type f | LC_ALL=C sort | tr "\n" "\0" |
 	    xargs -0 sha256sum | sha256sum'
 	if has "$1" rsync; then
@@ -278,7 +278,7 @@ tools() {
 	s "$1" "rm -rf $dir $dir.git" </dev/null 2>&1
 }
 
-# all HOST: its output stays together, its files apart.
+# all HOST: its output stays together, its files apart; a /tmp may be shared.
 all() {
 	tmp=$base/$1
 	mkdir "$tmp"
