@@ -278,6 +278,41 @@ tools() {
 	s "$1" "rm -rf $dir $dir.git" </dev/null 2>&1
 }
 
+# What the client calls sftp and scp, in any image; without the guest in those
+# that have an sftp-server.
+transfers() {
+	local dir=/tmp/guest-suite.$$.$1.sftp sum
+	if [ "$guest" = off ] &&
+	    ! s "$1" 'ls /usr/lib/openssh/sftp-server' </dev/null \
+		>/dev/null 2>&1; then
+		timeout 60 sftp -q -F "$K8SHELL_SSH_CONFIG" "$1" \
+		    >"$tmp/out" 2>&1 </dev/null
+		is "$1: sftp is lost: 255" 255 $?
+		like "$1: sftp is lost: says why" '*sftp-server*' \
+		    "$(cat "$tmp/out")"
+		return
+	fi
+	head -c 10000000 /dev/urandom >"$tmp/there"
+	sum=$(sha256sum <"$tmp/there")
+	printf '%s\n' "mkdir $dir" "put $tmp/there $dir/by-sftp" \
+	    "chmod 640 $dir/by-sftp" "get $dir/by-sftp $tmp/back" |
+	    timeout 60 sftp -q -b - -F "$K8SHELL_SSH_CONFIG" "$1" \
+		>"$tmp/out" 2>&1
+	is "$1: sftp: exit 0" "0 " "$? $(grep -v '^sftp>' "$tmp/out")"
+	is "$1: sftp: put" "$sum" \
+	    "$(s "$1" "sha256sum <$dir/by-sftp" </dev/null)"
+	is "$1: sftp: get" "$sum" "$(sha256sum <"$tmp/back")"
+	is "$1: sftp: the session's user's, and his mode" "640 yes" \
+	    "$(s "$1" "stat -c %a $dir/by-sftp; [ -O $dir/by-sftp ] &&
+		echo yes" </dev/null | paste -sd' ')"
+	t "$1: scp to it" timeout 60 scp -q -F "$K8SHELL_SSH_CONFIG" \
+	    "$tmp/there" "$1:$dir/by-scp"
+	t "$1: scp from it" timeout 60 scp -q -F "$K8SHELL_SSH_CONFIG" \
+	    "$1:$dir/by-scp" "$tmp/scp-back"
+	is "$1: scp: both ways" "$sum" "$(sha256sum <"$tmp/scp-back")"
+	s "$1" "rm -rf $dir" </dev/null
+}
+
 # all HOST: its output stays together, its files apart; a /tmp may be shared.
 all() {
 	tmp=$base/$1
@@ -293,6 +328,7 @@ all() {
 	environment "$1"
 	stdin "$1"
 	leftovers "$1"
+	transfers "$1"
 	tools "$1"
 	rm -rf "$tmp"
 }
