@@ -105,6 +105,7 @@ shells_exec(const struct shells_run *r, const struct prelude *p, int in,
 	const char *argv[] = {"/bin/sh", p->argv[1], p->argv[2], NULL};
 	const char *envp[] = {env_path, "TERM=xterm", NULL};
 	struct rlimit none = {0, 0};
+	int sig;
 
 	if (r->tty) {
 		if (login_tty(in) == -1)
@@ -118,7 +119,9 @@ shells_exec(const struct shells_run *r, const struct prelude *p, int in,
 	closefrom(3);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	(void)setrlimit(RLIMIT_CORE, &none);
-	signal(SIGPIPE, SIG_DFL);
+	/* As in a container, even where the tests are run by nohup. */
+	for (sig = 1; sig < NSIG; sig++)
+		(void)signal(sig, SIG_DFL);
 	(void)snprintf(path, sizeof(path), "%s/%d/sh", shells_dir, r->kind);
 	(void)snprintf(env_path, sizeof(env_path), "PATH=%s/%d%s", shells_dir,
 	    r->kind, r->kind == BUSYBOX ? "" : ":/usr/bin:/bin");
