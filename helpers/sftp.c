@@ -50,8 +50,8 @@ sftp_plain(void *arg, struct relay *relay, struct ws_client *server,
 		/* Nothing but the client's first word is gone. */
 		result->started = 0;
 		k8s_err_set(&result->err, K8S_ERR_SYSTEM,
-		    "there is no sftp-server in this image, and in plain mode "
-		    "(%s) none can be carried in",
+		    "there is no sftp-server that runs in this image, and in "
+		    "plain mode (%s) none can be carried in",
 		    no_guest != NULL ? no_guest : "guest = off");
 	}
 	return 0;

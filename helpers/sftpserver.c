@@ -336,7 +336,8 @@ sftpserver_command(const char *const *args)
 	for (p = subsystem_sftp_places; *p != NULL; p++)
 		(void)fprintf(f, " %s", *p);
 	(void)fprintf(f,
-	    ";do [ -x \"$k_p\" ]&&exec \"$k_p\" \"$@\";done;exit %d' k8shell",
+	    ";do [ -x \"$k_p\" ]&&\"$k_p\" -Q requests >/dev/null 2>&1&&"
+	    "exec \"$k_p\" \"$@\";done;exit %d' k8shell",
 	    SFTPSERVER_NONE);
 	for (p = args; *p != NULL; p++)
 		put_quoted(f, *p);

@@ -283,7 +283,7 @@ tools() {
 transfers() {
 	local dir=/tmp/guest-suite.$$.$1.sftp sum
 	if [ "$guest" = off ] &&
-	    ! s "$1" 'ls /usr/lib/openssh/sftp-server' </dev/null \
+	    ! s "$1" '/usr/lib/openssh/sftp-server -Q requests' </dev/null \
 		>/dev/null 2>&1; then
 		timeout 60 sftp -q -F "$K8SHELL_SSH_CONFIG" "$1" \
 		    >"$tmp/out" 2>&1 </dev/null
