@@ -744,6 +744,28 @@ def test_agent():
         same("ends", 0, s.wait())
         check("folder gone", not os.path.exists(os.path.dirname(path)))
         g.end()
+    # Where the user puts a link in the folder's place, what is root's groups'
+    # is none of his.
+    g = start(extra_groups=[4])
+    with tempfile.TemporaryDirectory(dir=inside("/tmp")) as folder:
+        os.chown(folder, 0, 4)
+        os.chmod(folder, 0o775)
+        open(folder + "/agent", "w").close()
+        there = folder[len(args.root or ""):]
+        s = g.session(f"f=${{SSH_AUTH_SOCK%/*}}; mv $f $f.x && "
+                      f"ln -s {there} $f && echo $f; cat",
+                      agent=True, user="nobody")
+        s.expect(b"\n")
+        path = inside(s.out.decode().strip())
+        s.eof()
+        s.wait()
+        check("nothing is removed with root's groups",
+              os.path.exists(folder + "/agent"))
+        same("nor are they lost", "0 4\n", run(g, "id -G")[1])
+        os.unlink(path)
+        os.unlink(path + ".x/agent")
+        os.rmdir(path + ".x")
+    g.end()
     # Refused by the host; and gone with the guest.
     g = start()
     g.on_open = lambda c, params: (
