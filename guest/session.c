@@ -346,7 +346,8 @@ session_errno(const struct k8s_err *err)
 	case K8S_ERR_FORBIDDEN:
 		return EPERM;
 	default:
-		return errno;
+		/* 0 would be no failure; not every call leaves one. */
+		return errno != 0 ? errno : EIO;
 	}
 }
 
