@@ -101,6 +101,27 @@ account_become(const struct account *a)
 	return 0;
 }
 
+/* The guest's own, for account_leave(); they never change. */
+static gid_t *own_groups;
+static int own_groups_len;
+
+static int
+account_keep_groups(void)
+{
+	int n;
+
+	if (own_groups != NULL)
+		return 0;
+	if ((n = getgroups(0, NULL)) == -1 ||
+	    (own_groups = calloc((size_t)n + 1, sizeof(*own_groups))) == NULL)
+		return -1;
+	if ((own_groups_len = getgroups(n, own_groups)) != -1)
+		return 0;
+	free(own_groups);
+	own_groups = NULL;
+	return -1;
+}
+
 int
 account_enter(const struct account *a)
 {
@@ -108,6 +129,9 @@ account_enter(const struct account *a)
 
 	if (!a->other)
 		return 0;
+	/* Ours would open folders that a can't write to. */
+	if (account_keep_groups() == -1 || setgroups(1, &a->gid) == -1)
+		return -1;
 	if (setegid(a->gid) == 0 && seteuid(a->uid) == 0)
 		return 0;
 	saved = errno;
@@ -119,6 +143,8 @@ account_enter(const struct account *a)
 void
 account_leave(const struct account *a)
 {
-	if (a->other && (seteuid(getuid()) == -1 || setegid(getgid()) == -1))
+	if (a->other &&
+	    (seteuid(getuid()) == -1 || setegid(getgid()) == -1 ||
+		setgroups((size_t)own_groups_len, own_groups) == -1))
 		_exit(255);
 }

@@ -78,11 +78,14 @@ session_free(struct session *s)
 /*
  * To the group; to the leader alone while it has not made the group yet. Its
  * number is its own until it is reaped. After that the group's is, as long as
- * somebody is in it: only the hang-up goes there still.
+ * somebody is in it: only the hang-up goes there still. A number that a process
+ * has again is no longer the group's: the kernel gives out none of a group's.
  */
 static void
 session_kill(const struct session *s, int sig)
 {
+	if (s->ended && (kill(s->pid, 0) == 0 || errno != ESRCH))
+		return;
 	if (kill(-s->pid, sig) == -1 && errno == ESRCH && !s->ended)
 		(void)kill(s->pid, sig);
 }
@@ -343,7 +346,8 @@ session_errno(const struct k8s_err *err)
 	case K8S_ERR_FORBIDDEN:
 		return EPERM;
 	default:
-		return errno;
+		/* 0 would be no failure; not every call leaves one. */
+		return errno != 0 ? errno : EIO;
 	}
 }
 

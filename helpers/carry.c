@@ -25,7 +25,8 @@ static const char *const carry_machines[CARRY_GUESTS_MAX] = {"x86_64",
  * The script; the first %s is a case of "MACHINE) k_n=ID k_s=SIZE;;" for each
  * guest, the other a carry_number(). Names begin with k_, so that none of the
  * container's own variables is hit. k_try runs what is there, if it is ours
- * and does run: a wrong file is replaced.
+ * and does run: a wrong file is replaced. By env, as bash makes an absolute
+ * name of what it is to exec, which somebody else's folder may have by then.
  * head or dd, not one after the other: what the first has taken the second
  * would wait for. After a failure stdin is read to its end, as an exec that
  * ends with stdin on its way may lose its output.
@@ -35,23 +36,23 @@ static const char carry_script[] =
     "case $k_m in %s esac;k_r=%s;" CARRY_SH_FOLDERS
     "k_no(){ printf '\\036no %%s\\n' \"$1\";exit 0;};"
     "[ -n \"$k_n\" ]||k_no \"there is no guest for ${k_m:-this} machine\";"
-    "k_try(){ [ -x \"$k_d/$k_n\" ]&&k_mine \"$k_d\"&&k_mine \"$k_d/$k_n\"&&"
-    "[ \"$(\"$k_d/$k_n\" -V 2>/dev/null)\" ]&&exec \"$k_d/$k_n\";};"
+    "k_try(){ [ -x \"$k_d/$k_n\" ]&&k_in&&k_mine ./$k_n&&"
+    "[ \"$(./$k_n -V 2>/dev/null)\" ]&&exec env ./$k_n;};"
     "k_all k_try;"
     "k_p=$(command -v k8shell-guest)&&"
     "case $(sha256sum <\"$k_p\" 2>/dev/null) in $k_n*) exec \"$k_p\";;esac;"
     "{ k_all k_can;} 2>/dev/null;"
     "[ -n \"$k_w\" ]||"
     "k_no 'no folder can be written to and executed from';"
-    "k_t=$k_w/$k_n.$k_r;"
+    "k_t=$k_n.$k_r;"
     "printf '\\036need %%s %%s\\n' \"$k_m\" $k_s;"
     "if head -c 1 </dev/null >/dev/null 2>&1;then head -c $k_s;"
-    "else dd bs=1 count=$k_s;fi >\"$k_t\" 2>/dev/null;"
-    "[ \"$(wc -c <\"$k_t\" 2>/dev/null)\" -eq $k_s ]&&chmod 700 \"$k_t\"&&"
-    "[ \"$(\"$k_t\" -V 2>/dev/null)\" ]&&mv -f \"$k_t\" \"$k_w/$k_n\"||"
-    "{ rm -f \"$k_t\";(k_no 'it could not be written, or does not run');"
+    "else dd bs=1 count=$k_s;fi >$k_t 2>/dev/null;"
+    "[ \"$(wc -c <$k_t 2>/dev/null)\" -eq $k_s ]&&chmod 700 $k_t&&"
+    "[ \"$(./$k_t -V 2>/dev/null)\" ]&&mv -f $k_t $k_n||"
+    "{ rm -f $k_t;(k_no 'it could not be written, or does not run');"
     "cat >/dev/null 2>&1;exit 0;};"
-    "exec \"$k_w/$k_n\"";
+    "exec env ./$k_n";
 
 int
 carry_id(char id[CARRY_ID_MAX], const void *p, size_t len, struct k8s_err *err)

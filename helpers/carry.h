@@ -54,22 +54,28 @@
  * folder is made with mode 700 and looked at afterwards: whoever else could
  * have made it is found out. Whether files run there, and there is room, is
  * tried with one as large that does nothing. k_mine PATH: it is no link, and
- * ours. No percent sign is in it.
+ * ours. k_in goes into k_d, if nobody else can do anything in there; k_can is
+ * in k_w then. Where others may write to the folder that k_d is in (/tmp, if it
+ * is an emptyDir, has no sticky bit), they can put another one in its place at
+ * any time: only what is named from within is what was looked at. No percent
+ * sign is in it.
  */
 #define CARRY_SH_FOLDERS                                                    \
 	"k_u=$(id -u 2>/dev/null);k_w=;"                                    \
 	"k_mine(){ [ ! -L \"$1\" ]&&[ -O \"$1\" ];};"                       \
+	"k_in(){ k_mine \"$k_d\"&&cd \"$k_d\" >/dev/null 2>&1&&[ -O . ]&&"  \
+	"case $(ls -ld .) in drwx--[-S]---*);;*)return 1;;esac;};"          \
 	"k_all(){ for k_b in \"${HOME:-/}/.cache\" /tmp /var/tmp /dev/shm " \
 	"/run;do k_d=$k_b/k8shell-$k_u;\"$1\";done;};"                      \
 	"k_can(){ [ -z \"$k_w\" ]||return;"                                 \
 	"[ \"$k_b\" != \"${HOME:-/}/.cache\" ]||mkdir -m 700 \"$k_b\";"     \
 	"mkdir -m 700 \"$k_d\";"                                            \
-	"[ -d \"$k_d\" ]&&k_mine \"$k_d\"||return;"                         \
-	"k_t=$k_d/t.$k_r;"                                                  \
+	"k_in||return;"                                                     \
+	"k_t=t.$k_r;"                                                       \
 	"{ printf '#!/bin/sh\\nexit 0\\n'&&"                                \
 	"{ dd if=/dev/zero bs=$k_s count=1||head -c $k_s /dev/zero;};} "    \
-	">\"$k_t\"&&chmod 700 \"$k_t\"&&\"$k_t\"&&k_w=$k_d;"                \
-	"rm -f \"$k_t\";};"
+	">$k_t&&chmod 700 $k_t&&./$k_t&&k_w=$k_d;"                          \
+	"rm -f $k_t;};"
 
 struct carry_guest {
 	const char *machine;   /* as uname -m says */

@@ -326,6 +326,16 @@ guestsession_ready(void *arg, struct mux *m, uint32_t capabilities)
 		guestsession_begin(g, NULL, NULL);
 }
 
+/* PROTOCOL.mux, section 5: three bytes, the number of a session that is. */
+static int
+guestsession_is_session(const struct guestsession *g, const unsigned char *p,
+    size_t len)
+{
+	return len == 3 && g->channel != NULL && g->result->started &&
+	    ((uint32_t)p[0] << 16 | (uint32_t)p[1] << 8 | p[2]) ==
+	    mux_number(g->channel);
+}
+
 static void
 guestsession_open(void *arg, struct mux_channel *c, enum mux_kind kind,
     const unsigned char *p, size_t len)
@@ -333,10 +343,10 @@ guestsession_open(void *arg, struct mux_channel *c, enum mux_kind kind,
 	struct guestsession *g = arg;
 
 	(void)kind; /* a guest can ask for nothing else */
-	(void)p;
-	(void)len;
 	if (g->agent == NULL)
 		mux_refuse(c, ECONNREFUSED, "no agent is forwarded");
+	else if (!guestsession_is_session(g, p, len))
+		mux_refuse(c, ECONNREFUSED, "no session has an agent");
 	else
 		agent_accept(g->agent, c);
 }

@@ -439,6 +439,49 @@ def test_hang_up():
     g.end()
 
 
+def fork_as(number):
+    """A process of that number, in a group of its own; None: can't be had."""
+    for _ in range(100):
+        try:
+            with open("/proc/sys/kernel/ns_last_pid", "w") as f:
+                f.write(str(number - 1))
+        except OSError:
+            return None
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            time.sleep(60)
+            os._exit(0)
+        if pid == number:
+            return pid
+        kill(pid)
+        os.waitpid(pid, 0)
+    return None
+
+
+def test_reused_number():
+    """A group's number that is somebody else's by the time of the hang-up."""
+    g = start()
+    s = g.session("setsid sleep 60 & echo $$")
+    s.expect(b"\n")
+    leader = int(s.out)
+    check("the leader is gone", eventually(
+        lambda: (g.idle(0.05), state(leader))[1] is None))
+    stranger = fork_as(leader)
+    if stranger is None:
+        print("# no way to choose a process's number")
+    else:
+        eventually(lambda: os.getpgid(stranger) == stranger)
+        s.close()
+        g.idle(0.3)
+        same("a stranger of the leader's number is left alone", (0, 0),
+             os.waitpid(stranger, os.WNOHANG))
+        kill(stranger)
+    for pid, _ in children(g.process.pid):
+        kill(int(pid))
+    same("ends well", 0, g.end())
+
+
 def test_zombies():
     g = start()
     for _ in range(20):
@@ -701,6 +744,28 @@ def test_agent():
         same("ends", 0, s.wait())
         check("folder gone", not os.path.exists(os.path.dirname(path)))
         g.end()
+    # Where the user puts a link in the folder's place, what is root's groups'
+    # is none of his.
+    g = start(extra_groups=[4])
+    with tempfile.TemporaryDirectory(dir=inside("/tmp")) as folder:
+        os.chown(folder, 0, 4)
+        os.chmod(folder, 0o775)
+        open(folder + "/agent", "w").close()
+        there = folder[len(args.root or ""):]
+        s = g.session(f"f=${{SSH_AUTH_SOCK%/*}}; mv $f $f.x && "
+                      f"ln -s {there} $f && echo $f; cat",
+                      agent=True, user="nobody")
+        s.expect(b"\n")
+        path = inside(s.out.decode().strip())
+        s.eof()
+        s.wait()
+        check("nothing is removed with root's groups",
+              os.path.exists(folder + "/agent"))
+        same("nor are they lost", "0 4\n", run(g, "id -G")[1])
+        os.unlink(path)
+        os.unlink(path + ".x/agent")
+        os.rmdir(path + ".x")
+    g.end()
     # Refused by the host; and gone with the guest.
     g = start()
     g.on_open = lambda c, params: (

@@ -64,8 +64,9 @@ at(const char *name)
 static void
 make_path(const char *without)
 {
-	static const char *const tools[] = {"cat", "chmod", "dd", "head", "id",
-	    "mkdir", "mv", "printf", "rm", "sha256sum", "uname", "wc"};
+	static const char *const tools[] = {"cat", "chmod", "dd", "env", "head",
+	    "id", "ls", "mkdir", "mv", "printf", "rm", "sha256sum", "uname",
+	    "wc"};
 	char target[64], name[64];
 	int busybox = strcmp(shell, "/bin/busybox") == 0;
 	size_t i;
@@ -103,8 +104,13 @@ start_without(const char *without)
 {
 	static char text[GUEST_SIZE];
 	static const char head[] = "#!/bin/sh\n"
-				   "[ \"$1\" != -V ] || { echo 1; exit; }\n"
-				   "printf '\\001%s' \"$0\"\nexit 0\n";
+				   "[ \"$1\" != -V ] || {\n"
+				   "[ ! -x \"$T/swap\" ] || \"$T/swap\"\n"
+				   "echo 1; exit; }\n"
+				   "case $0 in ./*) cd -P .; set \"$PWD\";;\n"
+				   "*) set \"${0%/*}\"; esac\n"
+				   "printf '\\001%s/%s' \"$1\" \"${0##*/}\"\n"
+				   "exit 0\n";
 	static const char *const names[] = {"tmp", "var", "shm", "run", "home"};
 	size_t i;
 
@@ -339,6 +345,53 @@ does_not_run_what_is_planted(void **state)
 	check_run(1, "var", "");
 }
 
+/*
+ * Others may put a folder of theirs where ours was once it has been looked at:
+ * here the guest does, when it is asked for its version.
+ */
+static void
+runs_what_it_has_looked_at(void **state)
+{
+	static const char swap[] =
+	    "#!/bin/sh\n"
+	    "mv \"$T\"/tmp/k8shell-* \"$T/ours\"\n"
+	    "mv \"$T/theirs\" \"$T/tmp/k8shell-$(id -u)\"\n"
+	    "rm \"$T/swap\"\n";
+	char expect[512], file[200];
+	struct run r;
+	int i;
+
+	start(state);
+	assert_int_equal(rmdir(at("home")), 0);
+	/* What has just been carried in; what is there already. */
+	for (i = 0; i < 2; i++) {
+		assert_int_equal(mkdir(at("theirs"), 0700), 0);
+		(void)snprintf(file, sizeof(file), "theirs/%s",
+		    carry.guests[0].id);
+		tmpdir_write(dir, file, "#!/bin/sh\nprintf '\\001evil'\n", 27,
+		    0700);
+		tmpdir_write(dir, "swap", swap, sizeof(swap) - 1, 0700);
+		begin(&r, &carry);
+		go_on(&r);
+		(void)snprintf(expect, sizeof(expect), "\001%s/ours/%s", dir,
+		    carry.guests[0].id);
+		assert_int_equal(access(at("swap"), F_OK), -1);
+		assert_string_equal(r.said, expect);
+		assert_int_equal(rename(folder_of("tmp"), at("gone")), 0);
+		assert_int_equal(rename(at("ours"), folder_of("tmp")), 0);
+		(void)snprintf(file, sizeof(file), "gone/%s",
+		    carry.guests[0].id);
+		assert_int_equal(unlink(at(file)), 0);
+		assert_int_equal(rmdir(at("gone")), 0);
+	}
+	/* One where others may write is none. */
+	assert_int_equal(chmod(folder_of("tmp"), 0770), 0);
+	check_run(1, "var", "");
+	/* A group that is handed down is fine (an emptyDir with fsGroup). */
+	assert_int_equal(chmod(folder_of("tmp"), 02700), 0);
+	check_run(0, "tmp", "");
+}
+
 /* Ours, but cut short or no program at all: another one takes its place. */
 static void
 replaces_what_does_not_run(void **state)
@@ -521,8 +574,8 @@ check_feed(const char *text, size_t len, enum carry_state state,
 		carry_reset(&carry);
 		memset(&err, 0, sizeof(err));
 		for (i = 0; i < len && carry.state != CARRY_NONE &&
-		    carry.state != CARRY_RUNS;
-		    i += n) {
+		     carry.state != CARRY_RUNS;
+		     i += n) {
 			n = len - i < step ? len - i : step;
 			(void)carry_feed(&carry,
 			    (const unsigned char *)text + i, n, &err);
@@ -604,6 +657,7 @@ main(void)
 	    TEST(goes_on_to_the_next_folder),
 	    TEST(has_no_folder),
 	    TEST(does_not_run_what_is_planted),
+	    TEST(runs_what_it_has_looked_at),
 	    TEST(replaces_what_does_not_run),
 	    TEST(does_without_head),
 	    TEST(runs_that_of_the_image),

@@ -33,7 +33,9 @@ static struct {
 	int mute; /* it is not fed: the bytes stay in to_guest */
 	struct buf *to_guest;
 	struct mux_channel *c, *asked;
-	int later, refuse, agents_refused, closed;
+	int later, refuse, closed;
+	const char *agent; /* the client's, or NULL */
+	int agent_error;   /* why the last of the guest's was refused */
 	struct buf *got;
 	char log[1024];
 	unsigned char params[4096];
@@ -457,7 +459,9 @@ static void
 run(void (*step)(int n))
 {
 	static const char *const env[] = {"A=b", "=odd", "none", NULL};
-	const struct guestsession_params p = {.env = env, .command = "cmd"};
+	const struct guestsession_params p = {.env = env,
+	    .command = "cmd",
+	    .agent = f.agent};
 	struct k8s_err err = K8S_ERR_INIT;
 	struct loop_io *io;
 
@@ -1063,6 +1067,65 @@ bounds_what_a_guest_can_send(void **state)
 
 #define T(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
+static void
+agent_refused(void *arg, int error, const char *text, size_t len)
+{
+	(void)arg;
+	(void)text;
+	(void)len;
+	f.agent_error = error;
+}
+
+static void
+asks_for_agent(const void *p, size_t len, int error)
+{
+	static const struct mux_channel_handler h = {.refused = agent_refused};
+
+	f.agent_error = 0;
+	assert_non_null(mux_open(f.guest, MUX_AGENT, p, len, &h, NULL));
+	shuttle();
+	assert_int_equal(f.agent_error, error);
+}
+
+static void
+step_agent(int n)
+{
+	static const unsigned char session[4] = {0, 0, 1, 0},
+				   other[] = {0, 0, 3};
+
+	if (n == 0) {
+		f.later = 1;
+		guest_begin();
+		/* It is asked for, and not there. */
+		asks_for_agent(session, 3, ECONNREFUSED);
+		guest_answer();
+		shuttle();
+		/* That one is asked, though there is no such socket. */
+		asks_for_agent(session, 3, ENOENT);
+		asks_for_agent(other, 3, ECONNREFUSED);
+		asks_for_agent(session, 4, ECONNREFUSED);
+		asks_for_agent(session, 0, ECONNREFUSED);
+		f.slow = 1;
+		assert_int_equal(guest_write(MUX_DATA, 1000, 0), 1000);
+		guest_end(0);
+	} else if (n == 1) {
+		/* What the session wrote still waits; it is over. */
+		asks_for_agent(session, 3, ECONNREFUSED);
+		f.slow = 0;
+		f.gone = 1;
+		f.ch->gone(f.carg);
+	}
+}
+
+/* The agent is the session's, for as long as there is one. */
+static void
+agent_is_the_sessions(void **state)
+{
+	(void)state;
+	f.agent = "/no/such/agent";
+	run(step_agent);
+}
+
 int
 main(void)
 {
@@ -1082,6 +1145,7 @@ main(void)
 	    T(loses_no_output),
 	    T(has_the_size_of_meanwhile),
 	    T(says_later_what_has_to_wait),
+	    T(agent_is_the_sessions),
 	    T(ends_by_a_signal_before_it_has_begun),
 	    T(notices_that_the_client_is_gone),
 	    T(ends_with_hostile_guests),

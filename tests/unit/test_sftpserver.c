@@ -419,7 +419,7 @@ start_without(const char *without)
 	static const char *const folders[] = {"tmp", "var", "shm", "run",
 	    "home", "bin", "image", "other"};
 	static const char *const tools[] = {"cat", "chmod", "dd", "head", "id",
-	    "mkdir", "mv", "printf", "rm", "sha256sum", "uname", "wc"};
+	    "ls", "mkdir", "mv", "printf", "rm", "sha256sum", "uname", "wc"};
 	int busybox = strcmp(shell, "/bin/busybox") == 0;
 	char target[64], name[64];
 	size_t i;
@@ -577,7 +577,7 @@ carries_it_in_once(void **state)
 		close(fd);
 		expect = (unsigned char)('a' + i);
 		for (j = i == 0 ? sizeof(loader) - 1 : 0;
-		    j < blocks[i] * SFTPFILES_BLOCK; j++)
+		     j < blocks[i] * SFTPFILES_BLOCK; j++)
 			assert_int_equal(file[j], expect);
 	}
 	run_to_begin(2, "home/.cache");
