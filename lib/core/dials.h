@@ -21,10 +21,18 @@
  *			was cut, 0..255 bytes, none: both ends have ended
  *
  * To each dial the answer is one FAILED, or one CONNECTED and, later, one
- * CLOSED. The socket is non-blocking. Nothing is read from it before CONNECTED
- * is sent, nor written to it: until then the supervisor has bytes of its own in
- * it. A socket that hangs up before that is a client that has gone: FAILED,
- * ECANCELED.
+ * CLOSED.
+ *
+ * The socket is non-blocking and k8shell-forward's alone: the supervisor keeps
+ * no copy. It comes with a filler, bytes of the supervisor's that make sshd's
+ * end unwritable, so that sshd waits. Until they are read sshd writes nothing,
+ * so they are all that FIONREAD counts when the socket comes. Connected: read
+ * and drop just as many, once, and send CONNECTED; sshd tells the client then,
+ * and what follows is the client's. Failed: close the socket with the filler
+ * unread; sshd gets ECONNRESET by that, and the client "open failed". So does
+ * every dial that is under way when k8shell-forward dies. Nothing is written
+ * before CONNECTED. A socket that hangs up before that is a client that has
+ * gone: FAILED, ECANCELED.
  */
 #ifndef K8SHELL_DIALS_H
 #define K8SHELL_DIALS_H
