@@ -22,6 +22,7 @@ UNIT_TESTS = \
 	tests/unit/test_crc32c \
 	tests/unit/test_control \
 	tests/unit/test_cred \
+	tests/unit/test_dials \
 	tests/unit/test_err \
 	tests/unit/test_exec \
 	tests/unit/test_guestsession \
@@ -133,6 +134,8 @@ tests_unit_test_control_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_control_LDADD = $(UNIT_CORE) -lpthread
 tests_unit_test_cred_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_cred_LDADD = $(UNIT_KUBE)
+tests_unit_test_dials_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_dials_LDADD = $(UNIT_CORE)
 tests_unit_test_err_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_err_LDADD = $(UNIT_CORE)
 tests_unit_test_exec_CFLAGS = $(UNIT_CFLAGS)
