@@ -2,6 +2,7 @@
 # What can be tested without a daemon.
 noinst_LIBRARIES += proxyprotocol/libproxyprotocol.a
 proxyprotocol_libproxyprotocol_a_SOURCES = \
+	proxyprotocol/channels.c proxyprotocol/channels.h \
 	proxyprotocol/crc32c.c proxyprotocol/crc32c.h \
 	proxyprotocol/limits.c proxyprotocol/limits.h \
 	proxyprotocol/notify.c proxyprotocol/notify.h \
@@ -19,6 +20,7 @@ PROXYD_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DCONFIG_PATH='"$(k8shellconfdir)/k8shell.conf"' \
 	-DSSHD_CONFIG_PATH='"$(k8shellconfdir)/sshd_config"' \
 	-DSESSION_PATH='"$(k8shelllibexecdir)/k8shell-session"' \
+	-DFORWARD_PATH='"$(k8shelllibexecdir)/k8shell-forward"' \
 	-DSFTP_PATH='"$(k8shelllibexecdir)/k8shell-sftp"' \
 	-DK8SHELL_USER='"$(K8SHELL_GROUP)"' \
 	-DK8SHELL_GROUP='"$(K8SHELL_GROUP)"'

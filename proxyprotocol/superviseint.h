@@ -10,6 +10,7 @@
 #include "lib/core/err.h"
 #include "lib/core/log.h"
 #include "lib/core/loop.h"
+#include "proxyprotocol/channels.h"
 #include "proxyprotocol/notify.h"
 #include "proxyprotocol/policy.h"
 #include "proxyprotocol/record.h"
@@ -46,10 +47,10 @@ struct supervisor {
 	pid_t sshd;
 	int log, handover, sshd_fd;
 	int sshd_status;
-	int reported; /* that somebody is in */
-	int failed;   /* sshd did not start */
-	int hung_up;  /* nobody of the connection is left */
-	struct log_rate channels;
+	int reported;		   /* that somebody is in */
+	int failed;		   /* sshd did not start */
+	int hung_up;		   /* nobody of the connection is left */
+	struct channels *channels; /* NULL: none is to be had */
 	struct control_socket controls[SUPERVISE_CONTROLS];
 };
 

@@ -380,6 +380,13 @@ proc_child_wait(struct proc_child *c, int *status, struct k8s_err *err)
 }
 
 void
+proc_child_kill(struct proc_child *c)
+{
+	if (c->pid > 0)
+		child_kill(c);
+}
+
+void
 proc_child_end(struct proc_child *c)
 {
 	if (c == NULL)

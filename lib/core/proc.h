@@ -64,6 +64,9 @@ int proc_child_pidfd(const struct proc_child *c);
  */
 int proc_child_wait(struct proc_child *c, int *status, struct k8s_err *err);
 
+/* Kills it and its process group, and waits for nothing. */
+void proc_child_kill(struct proc_child *c);
+
 /* Kills it and its process group, if it has not been waited for. NULL is fine.
  */
 void proc_child_end(struct proc_child *c);
