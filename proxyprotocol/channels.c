@@ -623,8 +623,9 @@ channels_finish(struct channels *ch)
 	if (ch->fd != -1)
 		(void)shutdown(ch->fd, SHUT_WR);
 	pfd = (struct pollfd){proc_child_pidfd(ch->child), POLLIN, 0};
-	if ((left = deadline - channels_now_ms()) > 0)
-		(void)poll(&pfd, 1, (int)left);
+	left = deadline - channels_now_ms();
+	if (poll(&pfd, 1, left > 0 ? (int)left : 0) > 0)
+		channels_child_event(ch, 0);
 	channels_lost(ch, NULL);
 }
 

@@ -26,7 +26,9 @@
 #define CHANNELS_RESTART_MS 1000
 
 /* How long it may take to say how a dial went; then it hangs, and is killed. */
+#ifndef CHANNELS_ANSWER_MS
 #define CHANNELS_ANSWER_MS 60000
+#endif
 
 /* How long it has at the end for its last words, ms. */
 #define CHANNELS_FINISH_MS 1000

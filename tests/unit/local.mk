@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += tests/data/transcripts \
+	tests/unit/caller.h \
 	tests/unit/child.h tests/unit/envprobe.c tests/unit/envprobe.h \
 	tests/unit/exchange.h tests/unit/httpd.h tests/unit/jsoncheck.h \
 	tests/unit/kubeconfig_text.h tests/unit/muxpair.h \
@@ -16,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/test_buf \
 	tests/unit/test_carry \
 	tests/unit/test_channel \
+	tests/unit/test_channels \
 	tests/unit/test_client \
 	tests/unit/test_clientenv \
 	tests/unit/test_config \
@@ -111,6 +113,13 @@ tests_unit_test_b64_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_b64_LDADD = $(UNIT_KUBE)
 tests_unit_test_buf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_buf_LDADD = $(UNIT_CORE)
+# It runs itself as k8shell-forward, and does not wait a minute for an answer.
+tests_unit_test_channels_SOURCES = tests/unit/test_channels.c \
+	proxyprotocol/channels.c lib/core/log.c
+tests_unit_test_channels_CPPFLAGS = $(UNIT_LOG_CPPFLAGS) \
+	-DCHANNELS_ANSWER_MS=700
+tests_unit_test_channels_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_channels_LDADD = $(UNIT_PP)
 tests_unit_test_channel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_channel_LDADD = $(UNIT_KUBE)
 # With a library whose constructor runs before main(), found beside it.
