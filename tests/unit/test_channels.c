@@ -680,8 +680,10 @@ fails_all_with_k8shell_forward(void **state)
 			      "word\""),
 	    6);
 	assert_int_equal(told("\"error\":\"EPIPE\""), 4);
-	assert_int_equal(
-	    told("\"detail\":\"k8shell-forward has only just ended\""), 5);
+	/* Some may find it gone, the others gone too short ago. */
+	assert_int_equal(told("\"result\":\"refused\""), 5);
+	assert_true(told("\"detail\":\"k8shell-forward has only just "
+			 "ended\"") >= 1);
 }
 
 static void
