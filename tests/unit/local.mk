@@ -127,7 +127,8 @@ tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_CORE)
 tests_unit_test_crc32c_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_crc32c_LDADD = $(UNIT_PP)
-tests_unit_test_control_SOURCES = tests/unit/test_control.c lib/core/control.c
+tests_unit_test_control_SOURCES = tests/unit/test_control.c \
+	lib/core/controlcall.c
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) -DCONTROL_PATH='"control"'
 tests_unit_test_control_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_control_LDADD = $(UNIT_CORE) -lpthread
