@@ -181,13 +181,22 @@ supervise_log_channel(struct supervisor *s, const struct sockaddr *to,
 	char text[NET_ADDR_TEXT_MAX];
 	unsigned int left_out;
 	struct net_addr a;
+	const char *name = NULL;
+	size_t len_name;
 
 	if (!log_rate_ok(&s->channels, SUPERVISE_CHANNEL_LINES, &left_out))
 		return;
 	if (left_out > 0)
 		log_info("connection %s: %u more forwards refused", s->id,
 		    left_out);
-	if (net_addr_from(&a, to, len) == 0)
+	if (net_addr_from(&a, to, len) == 0 && a.sa.sa_family == AF_INET)
+		name = names_name(s->names, ntohl(a.in.sin_addr.s_addr),
+		    &len_name);
+	if (name != NULL)
+		log_info("connection %s: user %s: forward to \"%s\" port %u "
+			 "refused: there are no forwards yet",
+		    s->id, user != NULL ? user : "?", name, net_addr_port(&a));
+	else if (net_addr_from(&a, to, len) == 0)
 		log_info("connection %s: user %s: forward to %s port %u "
 			 "refused: there are no forwards yet",
 		    s->id, user != NULL ? user : "?",
@@ -413,6 +422,8 @@ supervise_begin(struct supervisor *s, const struct supervise *p,
 	s->id = p->id;
 	s->log = s->sshd_fd = -1;
 	controls_init(s);
+	if ((s->names = names_new(err)) == NULL)
+		return -1;
 	s->policy = (struct policy){
 	    .helper_gid = p->helper_gid,
 	    .command_uids = p->facts->command_uids,
