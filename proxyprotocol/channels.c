@@ -383,20 +383,19 @@ channels_start(struct channels *ch, struct k8s_err *err)
  */
 
 static int
-channels_name(const struct channels *ch, struct in_addr address,
+channels_name(const struct channels *ch, uint32_t address,
     struct dials_packet *to, const char **why)
 {
-	const char *name = NULL;
+	const char *name;
 	size_t len;
 
-	if (ch->config.name_of != NULL)
-		name = ch->config.name_of(ch->config.name_arg,
-		    ntohl(address.s_addr));
-	if (name == NULL || (len = strlen(name)) == 0 || len > DIALS_HOST_MAX) {
-		*why = "no name has this address";
+	if ((name = names_name(ch->config.names, address, &len)) == NULL ||
+	    len == 0 || len > DIALS_HOST_MAX || memchr(name, '\0', len)) {
+		*why = "no name that could be dialled has this address";
 		return -1;
 	}
-	memcpy(to->text, name, len + 1);
+	memcpy(to->text, name, len);
+	to->text[len] = '\0';
 	to->text_len = len;
 	return 0;
 }
@@ -425,8 +424,8 @@ channels_inet(const struct channels *ch, const struct sockaddr *sa,
 		return -1;
 	}
 	if (a.sa.sa_family == AF_INET &&
-	    (ntohl(a.in.sin_addr.s_addr) & 0xf0000000) == 0xf0000000)
-		return channels_name(ch, a.in.sin_addr, to, why);
+	    names_is_one(ntohl(a.in.sin_addr.s_addr)))
+		return channels_name(ch, ntohl(a.in.sin_addr.s_addr), to, why);
 	return 0;
 }
 

@@ -14,11 +14,11 @@
 #ifndef K8SHELL_CHANNELS_H
 #define K8SHELL_CHANNELS_H
 
-#include <stdint.h>
 #include <sys/socket.h>
 
 #include "lib/core/err.h"
 #include "lib/core/loop.h"
+#include "proxyprotocol/names.h"
 #include "proxyprotocol/notify.h"
 #include "proxyprotocol/record.h"
 
@@ -43,12 +43,7 @@ struct channels_config {
 	struct loop *loop;
 	struct notify *notify;
 	struct record *record;
-	/*
-	 * The name that an address of 240.0.0.0/4 (host order) stands for,
-	 * borrowed; NULL if for none. NULL: no address does.
-	 */
-	const char *(*name_of)(void *arg, uint32_t address);
-	void *name_arg;
+	const struct names *names; /* that addresses may stand for */
 };
 
 struct channels *channels_new(const struct channels_config *config,

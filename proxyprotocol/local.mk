@@ -5,7 +5,9 @@ proxyprotocol_libproxyprotocol_a_SOURCES = \
 	proxyprotocol/channels.c proxyprotocol/channels.h \
 	proxyprotocol/crc32c.c proxyprotocol/crc32c.h \
 	proxyprotocol/limits.c proxyprotocol/limits.h \
+	proxyprotocol/names.c proxyprotocol/names.h \
 	proxyprotocol/notify.c proxyprotocol/notify.h \
+	proxyprotocol/nsswitch.c proxyprotocol/nsswitch.h \
 	proxyprotocol/policy.c proxyprotocol/policy.h \
 	proxyprotocol/pp.c proxyprotocol/pp.h \
 	proxyprotocol/privileges.c proxyprotocol/privileges.h \

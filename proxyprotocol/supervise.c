@@ -397,6 +397,8 @@ supervise_begin(struct supervisor *s, const struct supervise *p,
 	s->id = p->id;
 	s->log = s->sshd_fd = -1;
 	controls_init(s);
+	if ((s->names = names_new(err)) == NULL)
+		return -1;
 	s->policy = (struct policy){
 	    .helper_gid = p->helper_gid,
 	    .command_uids = p->facts->command_uids,
@@ -458,8 +460,7 @@ supervise_channels(const struct supervisor *s, struct k8s_err *err)
 		.loop = s->loop,
 		.notify = s->notify,
 		.record = s->record,
-		/* No names yet: an address that stands for one is refused. */
-		.name_of = NULL,
+		.names = s->names,
 	    },
 	    err);
 }

@@ -42,9 +42,12 @@ UNIT_TESTS = \
 	tests/unit/test_mux_hello \
 	tests/unit/test_mux_memory \
 	tests/unit/test_mux_peer \
+	tests/unit/test_names \
 	tests/unit/test_nbio \
 	tests/unit/test_net \
 	tests/unit/test_notify \
+	tests/unit/test_nss_hosts \
+	tests/unit/test_nsswitch \
 	tests/unit/test_pod \
 	tests/unit/test_policy \
 	tests/unit/test_pp \
@@ -137,7 +140,8 @@ tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_CORE)
 tests_unit_test_crc32c_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_crc32c_LDADD = $(UNIT_PP)
-tests_unit_test_control_SOURCES = tests/unit/test_control.c lib/core/control.c
+tests_unit_test_control_SOURCES = tests/unit/test_control.c \
+	lib/core/controlcall.c
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) -DCONTROL_PATH='"control"'
 tests_unit_test_control_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_control_LDADD = $(UNIT_CORE) -lpthread
@@ -179,12 +183,21 @@ tests_unit_test_mux_memory_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_mux_memory_LDADD = $(UNIT_CORE)
 tests_unit_test_mux_peer_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_mux_peer_LDADD = $(UNIT_CORE)
+tests_unit_test_names_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_names_LDADD = $(UNIT_PP)
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_net_LDADD = $(UNIT_CORE)
 tests_unit_test_notify_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_notify_LDADD = $(UNIT_PP)
+tests_unit_test_nss_hosts_SOURCES = tests/unit/test_nss_hosts.c nss/hosts.c \
+	lib/core/controlcall.c
+tests_unit_test_nss_hosts_CPPFLAGS = $(AM_CPPFLAGS) -DCONTROL_PATH='"control"'
+tests_unit_test_nss_hosts_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_nss_hosts_LDADD = $(UNIT_CORE) -lpthread
+tests_unit_test_nsswitch_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_nsswitch_LDADD = $(UNIT_PP)
 tests_unit_test_pod_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pod_LDADD = $(UNIT_KUBE)
 tests_unit_test_policy_CFLAGS = $(UNIT_CFLAGS)

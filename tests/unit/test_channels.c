@@ -37,8 +37,6 @@ enum {
 
 #define MAX 250 /* channels at once */
 
-#define NAME_ADDRESS 0xf0000007 /* 240.0.0.7 */
-
 /*
  * The stand-in.
  */
@@ -275,16 +273,11 @@ static struct {
 	struct audit *audit;
 	struct record *record;
 	struct loop *loop;
+	struct names *names;
+	uint32_t name; /* the address of one */
 	struct channels *channels;
 	struct caller caller;
 } t;
-
-static const char *
-name_of(void *arg, uint32_t address)
-{
-	assert_ptr_equal(arg, &t);
-	return address == NAME_ADDRESS ? "db one/%" : NULL;
-}
 
 static void
 serve_event(void *arg, uint32_t events)
@@ -326,8 +319,7 @@ serve_with(void (*body)(void *), const char *program)
 	    .max = MAX,
 	    .loop = t.loop,
 	    .record = t.record,
-	    .name_of = name_of,
-	    .name_arg = &t,
+	    .names = t.names,
 	};
 
 	t.caller = caller_start(body, NULL, 0);
@@ -392,6 +384,9 @@ setup(void **state)
 	assert_non_null(t.audit = audit_new(path, "px", NULL));
 	assert_non_null(t.record = record_new(t.audit, &o, NULL));
 	assert_non_null(t.loop = loop_new(NULL));
+	assert_non_null(t.names = names_new(NULL));
+	assert_int_equal(names_address(t.names, "db one/%", 8, &t.name, NULL),
+	    0);
 	return 0;
 }
 
@@ -404,6 +399,7 @@ teardown(void **state)
 	free(t.events);
 	t.events = NULL;
 	loop_free(t.loop);
+	names_free(t.names);
 	record_free(t.record);
 	audit_freep(&t.audit);
 	syslogd_stop(t.syslog);
@@ -583,7 +579,7 @@ addresses_body(void *arg)
 	refused(to_path("\0abstract", 9));
 	refused(to_path(path, 108));
 	len = to_port(ECHO);
-	to.in.sin_addr.s_addr = htonl(NAME_ADDRESS + 1);
+	to.in.sin_addr.s_addr = htonl(t.name + 1);
 	refused(len);
 	to.in.sin_addr.s_addr = htonl(0xffffffff);
 	refused(len);
@@ -607,7 +603,7 @@ addresses_body(void *arg)
 	connected(fd = dial(sizeof(to.in6)));
 	finish(fd);
 	len = to_port(ECHO);
-	to.in.sin_addr.s_addr = htonl(NAME_ADDRESS);
+	to.in.sin_addr.s_addr = htonl(t.name);
 	connected(fd = dial(len));
 	finish(fd);
 	connected(fd = dial(to_path(path, 107)));
@@ -627,7 +623,7 @@ dials_what_can_be_dialled(void **state)
 	assert_int_equal(
 	    told("\"destination\":\"db one/%\",\"result\":\"connected\""), 1);
 	assert_int_equal(told("ppppp\",\"result\":\"connected\""), 1);
-	assert_int_equal(told("\"destination\":\"240.0.0.8\",\"result\":"
+	assert_int_equal(told("\"destination\":\"240.0.0.2\",\"result\":"
 			      "\"refused\",\"detail\":\"no name"),
 	    1);
 }
