@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
-FUZZERS = carry channel config control cred json kubeconfig mux pod pp prelude \
-	request settings sftprefuse sshdlog status subsystem ws
+FUZZERS = carry channel config control cred dials json kubeconfig mux pod pp \
+	prelude request settings sftprefuse sshdlog status subsystem ws
 check_PROGRAMS += tests/fuzz/fuzz_carry \
 	tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
 	tests/fuzz/fuzz_control \
 	tests/fuzz/fuzz_cred \
+	tests/fuzz/fuzz_dials \
 	tests/fuzz/fuzz_json \
 	tests/fuzz/fuzz_kubeconfig \
 	tests/fuzz/fuzz_mux \
@@ -58,6 +59,10 @@ tests_fuzz_fuzz_cred_SOURCES = tests/fuzz/fuzz_cred.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_cred_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_cred_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_cred_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_dials_SOURCES = tests/fuzz/fuzz_dials.c $(FUZZ_MAIN)
+tests_fuzz_fuzz_dials_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_dials_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_dials_LDADD = $(FUZZ_CORE)
 tests_fuzz_fuzz_json_SOURCES = tests/fuzz/fuzz_json.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_json_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_json_LDFLAGS = $(FUZZ_LINK)
