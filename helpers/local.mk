@@ -18,6 +18,7 @@ RUN_SOURCES = \
 	helpers/guestlink.c helpers/guestlink.h \
 	helpers/guestsession.c helpers/guestsession.h \
 	helpers/items.c helpers/items.h \
+	helpers/join.c helpers/join.h \
 	helpers/prelude.c helpers/prelude.h \
 	helpers/relay.c helpers/relay.h \
 	helpers/run.c helpers/run.h \
