@@ -124,6 +124,29 @@ config_log_level(struct config_reader *cr, struct inifile_reader *r,
 	return inifile_log_level(r, value, &cr->c->log_level);
 }
 
+/*
+ * The numbers of [workspace], 0 until they are set. 1: name is none of them.
+ */
+static int
+config_number(struct config *c, struct inifile_reader *r, const char *name,
+    const char *value)
+{
+	unsigned int *slot, max;
+
+	if (strcmp(name, "max_forwards") == 0) {
+		slot = &c->max_forwards;
+		max = CONFIG_FORWARDS_MAX;
+	} else if (strcmp(name, "forward_dial_timeout") == 0) {
+		slot = &c->forward_dial_timeout;
+		max = CONFIG_DIAL_TIMEOUT_MAX;
+	} else {
+		return 1;
+	}
+	if (*slot != 0)
+		return inifile_complain(r, "set twice:", name);
+	return inifile_number(r, value, 1, max, slot);
+}
+
 static int
 config_key(void *arg, struct inifile_reader *r, const char *section,
     const char *name, const char *value)
@@ -131,7 +154,11 @@ config_key(void *arg, struct inifile_reader *r, const char *section,
 	struct config_reader *cr = arg;
 	struct config *c = cr->c;
 	char **slot = NULL;
+	int ret;
 
+	if (strcmp(section, "workspace") == 0 &&
+	    (ret = config_number(c, r, name, value)) != 1)
+		return ret;
 	if (strcmp(section, "workspace") == 0 && strcmp(name, "guest") == 0) {
 		if (cr->seen_guest++)
 			return inifile_complain(r, "set twice:", name);
@@ -196,6 +223,10 @@ config_read(const char *text, const char *path, struct k8s_err *err)
 	if ((text != NULL ? inifile_parse(text, path, config_key, &cr, err)
 			  : inifile_load(path, config_key, &cr, err)) == -1)
 		return NULL;
+	if (c->max_forwards == 0)
+		c->max_forwards = CONFIG_FORWARDS;
+	if (c->forward_dial_timeout == 0)
+		c->forward_dial_timeout = CONFIG_DIAL_TIMEOUT;
 	if (c->namespace_ == NULL || c->pod == NULL) {
 		k8s_err_set(err, K8S_ERR_CONFIG,
 		    "%s: [workspace] needs namespace and pod", path);
