@@ -42,6 +42,24 @@ controls_whoami(struct supervisor *s, unsigned char *reply)
 	return control_encode_whoami(reply, &w);
 }
 
+static size_t
+controls_resolve(struct control_socket *c, struct control_text name,
+    unsigned char *reply)
+{
+	struct supervisor *s = c->s;
+	struct k8s_err err;
+	uint32_t address;
+
+	if (!c->may_resolve || s->record == NULL ||
+	    record_user(s->record) == NULL)
+		return control_encode_status(reply, CONTROL_DENIED);
+	if (names_address(s->names, name.p, name.len, &address, &err) == -1) {
+		log_warn("connection %s: %s", s->id, err.msg);
+		return control_encode_status(reply, CONTROL_DENIED);
+	}
+	return control_encode_address(reply, address);
+}
+
 /* Who may ask what: the one table of it. */
 static size_t
 controls_request(struct control_socket *c, const unsigned char *p, size_t len,
@@ -58,6 +76,8 @@ controls_request(struct control_socket *c, const unsigned char *p, size_t len,
 	}
 	if (r.type == CONTROL_WHOAMI)
 		return controls_whoami(s, reply);
+	if (r.type == CONTROL_RESOLVE)
+		return controls_resolve(c, r.u.name, reply);
 	/* One session a helper, told of in order. */
 	if (!c->may_tell || s->record == NULL ||
 	    c->in_session != (r.type == CONTROL_SESSION_END))
@@ -101,6 +121,21 @@ controls_event(void *arg, uint32_t events)
 	}
 }
 
+static int
+controls_exe(pid_t pid, struct stat *exe)
+{
+	char path[64];
+
+	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
+	return stat(path, exe);
+}
+
+static int
+controls_same(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
 /*
  * Whether the caller is one of the programs that tell of sessions: it runs the
  * file, and with the group that the file gives. Without the group (under
@@ -110,18 +145,32 @@ static int
 controls_may_tell(const struct supervisor *s, const struct notify_caller *c)
 {
 	struct stat exe, teller;
-	char path[64];
 	size_t i;
 
-	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)c->pid);
-	if (c->egid != s->p->helper_gid || stat(path, &exe) == -1)
+	if (c->egid != s->p->helper_gid || controls_exe(c->pid, &exe) == -1)
 		return 0;
 	for (i = 0; i < sizeof(controls_tellers) / sizeof(controls_tellers[0]);
 	    i++)
 		if (stat(controls_tellers[i], &teller) == 0 &&
-		    teller.st_dev == exe.st_dev && teller.st_ino == exe.st_ino)
+		    controls_same(&teller, &exe))
 			return 1;
 	return 0;
+}
+
+/*
+ * Whether the caller can be the part of sshd that opens channels: with a user's
+ * rights, and of the same file as its parent, which is sshd's first process
+ * (sshd-session's, since 9.8). Root's processes look names up for themselves.
+ * The helpers do for the cluster's sake.
+ */
+static int
+controls_may_resolve(const struct supervisor *s, const struct notify_caller *c)
+{
+	struct stat exe, sshd;
+
+	return c->euid != 0 && c->egid != s->p->helper_gid &&
+	    s->sshd_fd != -1 && controls_exe(s->sshd, &sshd) == 0 &&
+	    controls_exe(c->pid, &exe) == 0 && controls_same(&exe, &sshd);
 }
 
 /* Puts one end of a new socketpair in the place of the caller's socket. */
@@ -144,6 +193,7 @@ controls_open(struct supervisor *s, const struct notify_caller *c)
 	    .fd = pair[0],
 	    .pid = c->pid,
 	    .may_tell = controls_may_tell(s, c),
+	    .may_resolve = controls_may_resolve(s, c),
 	};
 	if (((flags & O_NONBLOCK) == 0 ||
 		fcntl(pair[1], F_SETFL, O_NONBLOCK) == 0) &&

@@ -2,9 +2,12 @@
 # What can be tested without a daemon.
 noinst_LIBRARIES += proxyprotocol/libproxyprotocol.a
 proxyprotocol_libproxyprotocol_a_SOURCES = \
+	proxyprotocol/channels.c proxyprotocol/channels.h \
 	proxyprotocol/crc32c.c proxyprotocol/crc32c.h \
 	proxyprotocol/limits.c proxyprotocol/limits.h \
+	proxyprotocol/names.c proxyprotocol/names.h \
 	proxyprotocol/notify.c proxyprotocol/notify.h \
+	proxyprotocol/nsswitch.c proxyprotocol/nsswitch.h \
 	proxyprotocol/policy.c proxyprotocol/policy.h \
 	proxyprotocol/pp.c proxyprotocol/pp.h \
 	proxyprotocol/privileges.c proxyprotocol/privileges.h \
@@ -19,6 +22,7 @@ PROXYD_CPPFLAGS = $(AM_CPPFLAGS) \
 	-DCONFIG_PATH='"$(k8shellconfdir)/k8shell.conf"' \
 	-DSSHD_CONFIG_PATH='"$(k8shellconfdir)/sshd_config"' \
 	-DSESSION_PATH='"$(k8shelllibexecdir)/k8shell-session"' \
+	-DFORWARD_PATH='"$(k8shelllibexecdir)/k8shell-forward"' \
 	-DSFTP_PATH='"$(k8shelllibexecdir)/k8shell-sftp"' \
 	-DK8SHELL_USER='"$(K8SHELL_GROUP)"' \
 	-DK8SHELL_GROUP='"$(K8SHELL_GROUP)"'

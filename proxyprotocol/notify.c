@@ -256,15 +256,17 @@ static int
 notify_identify(struct notify *n)
 {
 	char text[NOTIFY_PROC_MAX];
-	unsigned long pid, uid, gid;
+	unsigned long pid, ppid, uid, gid;
 
 	if (notify_proc_text(n, "status", text, sizeof(text)) == -1 ||
 	    notify_proc_number(text, "Tgid:", 0, 10, &pid) == -1 ||
+	    notify_proc_number(text, "PPid:", 0, 10, &ppid) == -1 ||
 	    /* real, effective, saved, file system */
 	    notify_proc_number(text, "Uid:", 1, 10, &uid) == -1 ||
 	    notify_proc_number(text, "Gid:", 1, 10, &gid) == -1)
 		return -1;
 	n->caller.pid = (pid_t)pid;
+	n->caller.ppid = (pid_t)ppid;
 	n->caller.euid = (uid_t)uid;
 	n->caller.egid = (gid_t)gid;
 	/* It was the caller's, not that of a later owner of the number. */

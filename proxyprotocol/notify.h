@@ -47,6 +47,7 @@ struct notify_caller {
 	enum notify_call call;
 	uint64_t args[6];
 	pid_t tid, pid; /* the thread, its process */
+	pid_t ppid;	/* whose child that is, as far as we see */
 	uid_t euid;
 	gid_t egid;
 };

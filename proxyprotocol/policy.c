@@ -8,21 +8,27 @@
 
 #include "lib/core/control.h"
 
+/* glibc's, as it stands in its nscd-client.h. */
+#define POLICY_NSCD "/var/run/nscd/socket"
+
+/* With or without the NUL behind it, as unix(7) allows both. */
+static int
+policy_is_path(const struct policy_connect *c, const char *path)
+{
+	const size_t start = offsetof(struct sockaddr_un, sun_path);
+	const struct sockaddr_un *un = (const void *)c->to;
+	const size_t len = strlen(path);
+
+	return c->len >= start + len && c->to->sa_family == AF_UNIX &&
+	    strnlen(un->sun_path, c->len - start) == len &&
+	    memcmp(un->sun_path, path, len) == 0;
+}
+
+/* A stream is a forward of the user to that very path. */
 static int
 policy_is_control(const struct policy_connect *c)
 {
-	static const char path[] = CONTROL_PATH;
-	const size_t start = offsetof(struct sockaddr_un, sun_path);
-	const struct sockaddr_un *un = (const void *)c->to;
-
-	/*
-	 * With or without the NUL behind it, as unix(7) allows both. A stream
-	 * is a forward of the user to that very path.
-	 */
-	return c->type == SOCK_SEQPACKET &&
-	    c->len >= start + sizeof(path) - 1 && c->to->sa_family == AF_UNIX &&
-	    strnlen(un->sun_path, c->len - start) == sizeof(path) - 1 &&
-	    memcmp(un->sun_path, path, sizeof(path) - 1) == 0;
+	return c->type == SOCK_SEQPACKET && policy_is_path(c, CONTROL_PATH);
 }
 
 /*
@@ -55,9 +61,17 @@ policy_decide(const struct policy *p, const struct policy_connect *c)
 	/* Only our setgid helpers give this group, also to what they start. */
 	if (c->egid == p->helper_gid)
 		return POLICY_CONTINUE;
-	if (c->euid == 0)
+	if (c->euid == 0) {
 		/* sshd itself with its PAM modules; channels if root is in. */
-		return policy_is_channel(c) ? POLICY_CHANNEL : POLICY_CONTINUE;
+		if (policy_is_channel(c))
+			return POLICY_CHANNEL;
+		/*
+		 * nscd shares memory with those who ask it; sshd's child would
+		 * inherit that, and find hosts there before it asks us.
+		 */
+		return policy_is_path(c, POLICY_NSCD) ? POLICY_HIDE
+						      : POLICY_CONTINUE;
+	}
 	if (policy_is_command(p, c))
 		return POLICY_CONTINUE;
 	/*

@@ -289,6 +289,8 @@ record_session_of_unknown(struct record *r)
 		  "LogLevel must be INFO or more, in Match blocks, too",
 	    r->origin.id);
 	r->authenticated = 1;
+	/* Who tried is not who is in: not everybody who says so is root. */
+	r->user[0] = '\0';
 }
 
 void
@@ -349,6 +351,61 @@ record_session_end(struct record *r, const struct control_session_end *e)
 		json_text(j, "error", e->error.p, e->error.len);
 		break;
 	}
+	audit_end(r->audit);
+}
+
+static struct json *
+record_begin_forward(struct record *r, const char *event,
+    const struct record_forward *f)
+{
+	struct json *j = record_begin(r, event);
+
+	json_string(j, "user", r->user);
+	json_number(j, "forward", (long long)f->number);
+	json_string(j, "kind", f->tcp ? "tcp" : "unix");
+	if (f->tcp)
+		json_number(j, "port", f->port);
+	json_text(j, "destination", f->destination, f->destination_len);
+	return j;
+}
+
+void
+record_forward_open(struct record *r, const struct record_forward *f,
+    enum record_dial how, unsigned long dial_ms, int error, const char *why)
+{
+	static const char *const results[] = {
+	    [RECORD_CONNECTED] = "connected",
+	    [RECORD_FAILED] = "failed",
+	    [RECORD_REFUSED] = "refused",
+	};
+	struct json *j = record_begin_forward(r, "forward.open", f);
+	const char *name;
+
+	json_string(j, "result", results[how]);
+	if (how != RECORD_REFUSED)
+		json_number(j, "dial_ms", (long long)dial_ms);
+	if (error != 0 && (name = strerrorname_np(error)) != NULL)
+		json_string(j, "error", name);
+	else if (error != 0)
+		json_number(j, "error", error);
+	if (why != NULL && *why != '\0')
+		json_string(j, "detail", why);
+	audit_end(r->audit);
+}
+
+void
+record_forward_close(struct record *r, const struct record_forward *f,
+    const struct record_forward_end *e)
+{
+	struct json *j = record_begin_forward(r, "forward.close", f);
+
+	if (!e->unknown) {
+		json_number(j, "bytes_in", (long long)e->bytes_in);
+		json_number(j, "bytes_out", (long long)e->bytes_out);
+	}
+	json_number(j, "duration_ms", (long long)e->duration_ms);
+	if (e->why != NULL && *e->why != '\0')
+		json_string(j, "error", e->why);
 	audit_end(r->audit);
 }
 

@@ -17,6 +17,10 @@
 
 #define SETTINGS_TIMEOUT_MAX 60 /* seconds */
 
+/* Of one connection: each is a channel of sshd and a socket in two processes.
+ */
+#define SETTINGS_FORWARDS_MAX 1024
+
 #define SETTINGS_NAME_CHARS \
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_."
 
@@ -27,6 +31,7 @@ enum settings_key {
 	KEY_AUDIT_FILE,
 	KEY_PROXY_ID,
 	KEY_UID_BASE,
+	KEY_MAX_FORWARDS,
 	KEY_MAX_STARTUPS,
 	KEY_MAX_CONNECTIONS,
 	KEY_MAX_PER_SOURCE,
@@ -47,6 +52,7 @@ static const char *const settings_names[] = {
     [KEY_AUDIT_FILE] = "audit_file",
     [KEY_PROXY_ID] = "proxy_id",
     [KEY_UID_BASE] = "uid_base",
+    [KEY_MAX_FORWARDS] = "max_forwards",
     [KEY_MAX_STARTUPS] = "max_startups",
     [KEY_MAX_CONNECTIONS] = "max_connections",
     [KEY_MAX_PER_SOURCE] = "max_per_source",
@@ -290,6 +296,9 @@ settings_proxyd(struct settings_reader *sr, struct inifile_reader *r,
 			return -1;
 		s->uid_base = n;
 		return 0;
+	case KEY_MAX_FORWARDS:
+		return settings_one_number(r, value, 0, SETTINGS_FORWARDS_MAX,
+		    &s->max_forwards);
 	case KEY_MAX_STARTUPS:
 		return settings_startups(r, value, &s->limits);
 	case KEY_MAX_CONNECTIONS:
@@ -469,6 +478,7 @@ settings_defaults(struct settings *s, struct k8s_err *err)
 	limits_config_default(&s->limits);
 	s->log_level = LOGL_INFO;
 	s->uid_base = 200000;
+	s->max_forwards = 256;
 	(void)gethostname(host, sizeof(host) - 1);
 	s->sshd = strdup("/usr/sbin/sshd");
 	s->sshd_config = strdup(SSHD_CONFIG_PATH);

@@ -28,6 +28,7 @@ struct settings {
 	char *audit_file;	  /* absolute, or NULL */
 	char *proxy_id;
 	uid_t uid_base;		     /* of the slots */
+	unsigned int max_forwards;   /* of one connection at once */
 	struct limits_config limits; /* its exempt is owned here */
 	struct net_prefix *exempt;
 	enum log_level log_level;

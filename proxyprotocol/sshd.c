@@ -2,6 +2,7 @@
 #include "proxyprotocol/sshd.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <sched.h>
 #include <signal.h>
@@ -20,6 +21,7 @@
 #include "lib/core/log.h"
 #include "lib/core/proc.h"
 #include "proxyprotocol/notify.h"
+#include "proxyprotocol/nsswitch.h"
 
 #define SSHD_CHECK_TIMEOUT_MS 20000
 #define SSHD_CHECK_OUT_MAX    (256 * 1024)
@@ -27,6 +29,9 @@
 
 /* What a connection can put into its /tmp: agent sockets, little else. */
 #define SSHD_TMP_OPTIONS "mode=1777,size=16m,nr_inodes=4k"
+
+/* The connection's nsswitch.conf, until it is where it belongs. */
+#define SSHD_NSSWITCH "/tmp/nsswitch.conf"
 
 /* Listeners, and what is open for a moment. */
 #define SSHD_NOFILE_OTHERS 256
@@ -201,6 +206,51 @@ sshd_private_tmp(int handover)
 		sshd_fail_errno(handover, "mounting a /tmp of its own");
 }
 
+static void
+sshd_read_nsswitch(int handover, struct buf *text)
+{
+	__attribute__((cleanup(buf_freep))) struct buf *host = NULL;
+	struct k8s_err err;
+	int fd;
+
+	if ((host = buf_new(NSSWITCH_MAX)) == NULL)
+		sshd_fail_errno(handover, "out of memory");
+	if ((fd = open(NSSWITCH_PATH, O_RDONLY | O_CLOEXEC)) == -1 ||
+	    buf_read_all(host, fd) == -1)
+		sshd_fail_errno(handover, NSSWITCH_PATH);
+	(void)close(fd);
+	if (nsswitch_make((const char *)buf_data(host), buf_len(host), text,
+		&err) == -1)
+		sshd_fail(handover, &err);
+}
+
+/*
+ * An nsswitch.conf of the connection's own, over the host's. The file is made
+ * in the new /tmp, where nobody else is yet, and has no name there afterwards.
+ */
+static void
+sshd_private_nsswitch(int handover)
+{
+	__attribute__((cleanup(buf_freep))) struct buf *text = NULL;
+	const unsigned long ro =
+	    MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NOSUID | MS_NODEV;
+	int fd;
+
+	if ((text = buf_new(2 * NSSWITCH_MAX)) == NULL)
+		sshd_fail_errno(handover, "out of memory");
+	sshd_read_nsswitch(handover, text);
+	fd = open(SSHD_NSSWITCH, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd == -1 ||
+	    write(fd, buf_data(text), buf_len(text)) !=
+		(ssize_t)buf_len(text) ||
+	    close(fd) == -1)
+		sshd_fail_errno(handover, SSHD_NSSWITCH);
+	if (mount(SSHD_NSSWITCH, NSSWITCH_PATH, NULL, MS_BIND, NULL) == -1 ||
+	    mount(NULL, NSSWITCH_PATH, NULL, ro, NULL) == -1 ||
+	    unlink(SSHD_NSSWITCH) == -1)
+		sshd_fail_errno(handover, "mounting " NSSWITCH_PATH);
+}
+
 /* The listener, in one byte's company. */
 static int
 sshd_send_listener(int handover, int listener)
@@ -255,6 +305,7 @@ sshd_become(const struct sshd_start *start)
 	if (sigprocmask(SIG_SETMASK, &none, NULL) == -1)
 		sshd_fail_errno(handover, "sigprocmask");
 	sshd_private_tmp(handover);
+	sshd_private_nsswitch(handover);
 	/* Last, as from here on what is trapped waits for the supervisor. */
 	if ((listener = notify_install(start->addresses, &err)) == -1)
 		sshd_fail(handover, &err);

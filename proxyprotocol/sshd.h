@@ -41,9 +41,10 @@ struct sshd_start {
 
 /*
  * What the child of a supervisor becomes: "sshd -i -e" under the filter, with
- * a /tmp of its own. On handover, a SOCK_SEQPACKET, goes the listener
- * (SCM_RIGHTS); then one byte is waited for; then comes the end of file, as
- * sshd runs. Whatever fails goes there as one packet of text. As root.
+ * a /tmp and an nsswitch.conf(5) of its own. On handover, a SOCK_SEQPACKET,
+ * goes the listener (SCM_RIGHTS); then one byte is waited for; then comes the
+ * end of file, as sshd runs. Whatever fails goes there as one packet of text.
+ * As root.
  */
 _Noreturn void sshd_become(const struct sshd_start *start);
 

@@ -21,9 +21,6 @@
 /* sshd writes lines of 1 KiB at most. */
 #define SUPERVISE_LINE_MAX 4096
 
-/* Lines a second about forwards that were refused. */
-#define SUPERVISE_CHANNEL_LINES 10
-
 static void
 supervise_report(struct supervisor *s, int byte)
 {
@@ -172,30 +169,16 @@ supervise_address(struct supervisor *s, const struct notify_caller *c)
 		notify_continue(s->notify);
 }
 
-/* Where a forward was to go, for the log. */
-static void
-supervise_log_channel(struct supervisor *s, const struct sockaddr *to,
-    socklen_t len)
+/*
+ * sshd with the rights of the user who is in is a child of its monitor, which
+ * is the connection's first process. That a program of the user's can't be, so
+ * nobody gets by what sshd has been told to permit. (Root's sshd may be the
+ * monitor itself.)
+ */
+static int
+supervise_is_sshd(const struct supervisor *s, const struct notify_caller *c)
 {
-	const char *user = record_user(s->record);
-	char text[NET_ADDR_TEXT_MAX];
-	unsigned int left_out;
-	struct net_addr a;
-
-	if (!log_rate_ok(&s->channels, SUPERVISE_CHANNEL_LINES, &left_out))
-		return;
-	if (left_out > 0)
-		log_info("connection %s: %u more forwards refused", s->id,
-		    left_out);
-	if (net_addr_from(&a, to, len) == 0)
-		log_info("connection %s: user %s: forward to %s port %u "
-			 "refused: there are no forwards yet",
-		    s->id, user != NULL ? user : "?",
-		    net_addr_text(&a, text, sizeof(text)), net_addr_port(&a));
-	else
-		log_info("connection %s: user %s: forward to a socket "
-			 "refused: there are no forwards yet",
-		    s->id, user != NULL ? user : "?");
+	return s->sshd_fd != -1 && (c->ppid == s->sshd || c->pid == s->sshd);
 }
 
 static void
@@ -246,9 +229,10 @@ supervise_connect(struct supervisor *s, const struct notify_caller *c)
 			notify_succeed(s->notify);
 		return;
 	case POLICY_CHANNEL:
-		if (s->record != NULL)
-			supervise_log_channel(s, pc.to, pc.len);
-		notify_fail(s->notify, ECONNREFUSED);
+		if (s->channels == NULL || !pc.authenticated ||
+		    !supervise_is_sshd(s, c))
+			break;
+		channels_connect(s->channels, (int)c->args[0], pc.to, pc.len);
 		return;
 	case POLICY_HIDE:
 		notify_fail(s->notify, ENOENT);
@@ -413,6 +397,8 @@ supervise_begin(struct supervisor *s, const struct supervise *p,
 	s->id = p->id;
 	s->log = s->sshd_fd = -1;
 	controls_init(s);
+	if ((s->names = names_new(err)) == NULL)
+		return -1;
 	s->policy = (struct policy){
 	    .helper_gid = p->helper_gid,
 	    .command_uids = p->facts->command_uids,
@@ -437,6 +423,8 @@ supervise_finish(struct supervisor *s)
 {
 	supervise_read_log(s);
 	controls_finish(s);
+	if (s->channels != NULL)
+		channels_finish(s->channels);
 	/* The listener hangs up a moment before a process can be reaped. */
 	supervise_reap(s, 0);
 }
@@ -461,6 +449,22 @@ supervise_leave_front(const struct supervise *p)
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static struct channels *
+supervise_channels(const struct supervisor *s, struct k8s_err *err)
+{
+	return channels_new(
+	    &(struct channels_config){
+		.id = s->id,
+		.program = FORWARD_PATH,
+		.max = s->p->settings->max_forwards,
+		.loop = s->loop,
+		.notify = s->notify,
+		.record = s->record,
+		.names = s->names,
+	    },
+	    err);
+}
+
 _Noreturn void
 supervise(const struct supervise *p)
 {
@@ -480,7 +484,8 @@ supervise(const struct supervise *p)
 	if (supervise_begin(&s, p, NULL, &err) == -1 ||
 	    (s.audit = audit_new(p->settings->audit_file, p->settings->proxy_id,
 		 &err)) == NULL ||
-	    (s.record = record_new(s.audit, &origin, &err)) == NULL) {
+	    (s.record = record_new(s.audit, &origin, &err)) == NULL ||
+	    (s.channels = supervise_channels(&s, &err)) == NULL) {
 		log_error("a connection was given up: %s", err.msg);
 		_exit(1);
 	}
@@ -491,6 +496,7 @@ supervise(const struct supervise *p)
 	if (loop_run(s.loop, &err) == -1)
 		log_error("connection %s: %s", s.id, err.msg);
 	supervise_finish(&s);
+	channels_free(s.channels);
 	record_close(s.record);
 	/* Else the next one to want it looks who has the uid. */
 	if (s.hung_up)

@@ -10,6 +10,8 @@
 #include "lib/core/err.h"
 #include "lib/core/log.h"
 #include "lib/core/loop.h"
+#include "proxyprotocol/channels.h"
+#include "proxyprotocol/names.h"
 #include "proxyprotocol/notify.h"
 #include "proxyprotocol/policy.h"
 #include "proxyprotocol/record.h"
@@ -28,7 +30,8 @@ struct control_socket {
 	int fd; /* -1: free */
 	struct loop_io *watch;
 	pid_t pid;
-	int may_tell;	/* of sessions */
+	int may_tell; /* of sessions */
+	int may_resolve;
 	int in_session; /* told of its start, not yet of its end */
 };
 
@@ -41,15 +44,16 @@ struct supervisor {
 	struct notify *notify;
 	struct loop_io *notify_watch, *log_watch, *sshd_watch;
 	struct policy policy;
-	dev_t client_dev; /* the client's socket, by which it is known */
+	struct names *names; /* of hosts to forward to */
+	dev_t client_dev;    /* the client's socket, by which it is known */
 	ino_t client_ino;
 	pid_t sshd;
 	int log, handover, sshd_fd;
 	int sshd_status;
-	int reported; /* that somebody is in */
-	int failed;   /* sshd did not start */
-	int hung_up;  /* nobody of the connection is left */
-	struct log_rate channels;
+	int reported;		   /* that somebody is in */
+	int failed;		   /* sshd did not start */
+	int hung_up;		   /* nobody of the connection is left */
+	struct channels *channels; /* NULL: none is to be had */
 	struct control_socket controls[SUPERVISE_CONTROLS];
 };
 

@@ -1,14 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/core/control.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-#include <unistd.h>
 
 /* Tags, by request and reply. */
 enum {
@@ -35,6 +28,8 @@ enum {
 	WHOAMI_PORT,
 	WHOAMI_UID,
 };
+enum { RESOLVE_NAME = 1 };
+enum { ADDRESS_ADDRESS = 1 };
 #define TAG_MAX 7
 
 #define SIGNAL_MAX 64
@@ -213,6 +208,18 @@ control_decode_end(const unsigned char *p, size_t len,
 	    err);
 }
 
+static int
+control_decode_resolve(const unsigned char *p, size_t len,
+    struct control_text *name, struct k8s_err *err)
+{
+	struct control_fields f;
+
+	if (control_split(p, len, RESOLVE_NAME, &f, err) == -1)
+		return -1;
+	return control_get_text(&f, RESOLVE_NAME, 0, CONTROL_NAME_MAX, name,
+	    err);
+}
+
 int
 control_decode(const void *p, size_t len, struct control_request *out,
     struct k8s_err *err)
@@ -233,6 +240,10 @@ control_decode(const void *p, size_t len, struct control_request *out,
 	case CONTROL_SESSION_END:
 		out->type = CONTROL_SESSION_END;
 		return control_decode_end(b + 1, len - 1, &out->u.end, err);
+	case CONTROL_RESOLVE:
+		out->type = CONTROL_RESOLVE;
+		return control_decode_resolve(b + 1, len - 1, &out->u.name,
+		    err);
 	default:
 		return control_bad(err, "an unknown request");
 	}
@@ -321,6 +332,15 @@ control_encode_whoami(unsigned char *dst, const struct control_whoami *w)
 }
 
 size_t
+control_encode_address(unsigned char *dst, uint32_t address)
+{
+	struct control_packet k = control_begin(dst, CONTROL_OK);
+
+	control_put_integer(&k, ADDRESS_ADDRESS, 4, address);
+	return k.failed ? 0 : k.len;
+}
+
+size_t
 control_encode_start(unsigned char *dst, const struct control_session_start *s)
 {
 	struct control_packet k = control_begin(dst, CONTROL_SESSION_START);
@@ -374,6 +394,15 @@ control_encode_end(unsigned char *dst, const struct control_session_end *e)
 	control_put_integer(&k, END_BYTES_IN, 8, e->bytes_in);
 	control_put_integer(&k, END_BYTES_OUT, 8, e->bytes_out);
 	control_put_integer(&k, END_DURATION, 8, e->duration_ms);
+	return k.failed ? 0 : k.len;
+}
+
+size_t
+control_encode_resolve(unsigned char *dst, struct control_text name)
+{
+	struct control_packet k = control_begin(dst, CONTROL_RESOLVE);
+
+	control_put_text(&k, RESOLVE_NAME, name, 0, CONTROL_NAME_MAX);
 	return k.failed ? 0 : k.len;
 }
 
@@ -433,144 +462,16 @@ control_decode_whoami(const void *p, size_t len, struct control_whoami *out,
 }
 
 int
-control_connect(struct k8s_err *err)
+control_decode_address(const void *p, size_t len, uint32_t *address,
+    struct k8s_err *err)
 {
-	struct sockaddr_un sun = {.sun_family = AF_UNIX,
-	    .sun_path = CONTROL_PATH};
-	int fd;
+	struct control_fields f;
+	uint64_t n = 0;
 
-	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd == -1)
-		return k8s_err_errno(err, "control socket");
-	/* The supervisor puts its own socket in the place of this one. */
-	if (connect(fd, (struct sockaddr *)&sun, sizeof(sun)) == 0 &&
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) == 0)
-		return fd;
-	k8s_err_errno(err, "control socket %s", CONTROL_PATH);
-	if (err != NULL && (errno == ENOENT || errno == ECONNREFUSED))
-		err->code = K8S_ERR_NOT_FOUND;
-	(void)close(fd);
-	return -1;
-}
-
-static int64_t
-control_now(void)
-{
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Waits until fd is ready for events, or for its end. */
-static int
-control_wait(int fd, short events, int64_t deadline, struct k8s_err *err)
-{
-	struct pollfd pfd = {.fd = fd, .events = events};
-	int64_t left;
-	int n;
-
-	do {
-		left = deadline - control_now();
-		n = poll(&pfd, 1, left > 0 ? (int)left : 0);
-	} while (n == -1 && errno == EINTR);
-	if (n == -1)
-		return k8s_err_errno(err, "control socket");
-	if (n == 0)
-		return k8s_err_set(err, K8S_ERR_TIMEOUT,
-		    "control socket: the supervisor did not answer for %d s",
-		    CONTROL_TIMEOUT / 1000);
+	if (control_reply(p, len, ADDRESS_ADDRESS, &f, err) == -1 ||
+	    control_get_integer(&f, ADDRESS_ADDRESS, 4, 0, UINT32_MAX, &n,
+		err) == -1)
+		return -1;
+	*address = (uint32_t)n;
 	return 0;
-}
-
-/* After a failed send() or recv(): 0 if it is worth waiting and trying again.
- */
-static int
-control_failed(struct k8s_err *err)
-{
-	if (errno == EAGAIN || errno == EINTR)
-		return 0;
-	k8s_err_errno(err, "control socket");
-	if (err != NULL && (errno == EPIPE || errno == ECONNRESET))
-		err->code = K8S_ERR_DISCONNECT;
-	return -1;
-}
-
-/* Sends a request and receives the reply, CONTROL_MAX bytes at most. */
-static ssize_t
-control_exchange(int fd, const unsigned char *request, size_t len,
-    unsigned char *reply, struct k8s_err *err)
-{
-	int64_t deadline = control_now() + CONTROL_TIMEOUT;
-	ssize_t n;
-
-	/* Whether fd blocks is the supervisor's choice. */
-	while (send(fd, request, len, MSG_DONTWAIT | MSG_NOSIGNAL) == -1)
-		if (control_failed(err) == -1 ||
-		    control_wait(fd, POLLOUT, deadline, err) == -1)
-			return -1;
-	/* MSG_TRUNC: the packet's own length, which a longer one betrays. */
-	while (
-	    (n = recv(fd, reply, CONTROL_MAX, MSG_DONTWAIT | MSG_TRUNC)) == -1)
-		if (control_failed(err) == -1 ||
-		    control_wait(fd, POLLIN, deadline, err) == -1)
-			return -1;
-	if (n == 0)
-		return k8s_err_set(err, K8S_ERR_DISCONNECT,
-		    "control socket: the supervisor has gone");
-	return n;
-}
-
-/* One request; whoami: where its answer goes, or NULL for a plain OK. */
-static int
-control_call(int fd, const unsigned char *request, size_t len,
-    struct control_whoami *whoami, struct k8s_err *err)
-{
-	unsigned char reply[CONTROL_MAX];
-	struct k8s_err own = K8S_ERR_INIT;
-	ssize_t n;
-	int r = -1;
-
-	if (len == 0)
-		return control_bad(err, "values that can't be sent");
-	n = control_exchange(fd, request, len, reply, &own);
-	if (n != -1)
-		r = whoami != NULL
-		    ? control_decode_whoami(reply, (size_t)n, whoami, &own)
-		    : control_decode_ok(reply, (size_t)n, &own);
-	if (r == -1) {
-		if (own.code != K8S_ERR_FORBIDDEN)
-			(void)shutdown(fd, SHUT_RDWR);
-		if (err != NULL)
-			*err = own;
-	}
-	return r;
-}
-
-int
-control_whoami(int fd, struct control_whoami *out, struct k8s_err *err)
-{
-	unsigned char request = CONTROL_WHOAMI;
-
-	return control_call(fd, &request, 1, out, err);
-}
-
-int
-control_session_start(int fd, const struct control_session_start *s,
-    struct k8s_err *err)
-{
-	unsigned char request[CONTROL_MAX];
-	size_t len = control_encode_start(request, s);
-
-	return control_call(fd, request, len, NULL, err);
-}
-
-int
-control_session_end(int fd, const struct control_session_end *e,
-    struct k8s_err *err)
-{
-	unsigned char request[CONTROL_MAX];
-	size_t len = control_encode_end(request, e);
-
-	return control_call(fd, request, len, NULL, err);
 }

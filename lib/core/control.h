@@ -41,7 +41,8 @@
  *				 4 bytes in	u64, from the client
  *				 5 bytes out	u64, to the client, stderr too
  *				 6 duration	u64, ms
- *	(reserved: 16 PASSWD, 17 GROUP, 18 INITGROUPS, 19 RESOLVE)
+ *	19 RESOLVE		 1 name		text, 0..255: a host's, as sshd
+ *has it (reserved: 16 PASSWD, 17 GROUP, 18 INITGROUPS)
  *
  *	reply			fields
  *	128 OK			to WHOAMI:
@@ -50,6 +51,9 @@
  *				 3 address	text, 1..63: the client's
  *				 4 port		u16: the client's
  *				 5 uid		u32: of the connection's slot
+ *				to RESOLVE:
+ *				 1 address	u32: IPv4, in 240.0.0.0/4, see
+ *				proxyprotocol/names.h
  *				else none
  *	129 DENIED		-   this program may not ask that
  *	130 INVALID		-
@@ -79,6 +83,7 @@
 #define CONTROL_ID_MAX	      64
 #define CONTROL_USER_MAX      255
 #define CONTROL_ADDRESS_MAX   63
+#define CONTROL_NAME_MAX      255
 
 /* How long a client waits for a reply, ms. */
 #define CONTROL_TIMEOUT 2000
@@ -87,6 +92,7 @@ enum control_type {
 	CONTROL_WHOAMI = 1,
 	CONTROL_SESSION_START = 2,
 	CONTROL_SESSION_END = 3,
+	CONTROL_RESOLVE = 19,
 };
 
 enum control_status {
@@ -139,6 +145,7 @@ struct control_request {
 	union {
 		struct control_session_start start;
 		struct control_session_end end;
+		struct control_text name; /* of RESOLVE */
 	} u;
 };
 
@@ -161,6 +168,7 @@ int control_decode(const void *p, size_t len, struct control_request *out,
 size_t control_encode_status(unsigned char *dst, enum control_status status);
 size_t control_encode_whoami(unsigned char *dst,
     const struct control_whoami *w);
+size_t control_encode_address(unsigned char *dst, uint32_t address);
 
 /*
  * The client's side.
@@ -192,6 +200,10 @@ int control_session_start(int fd, const struct control_session_start *s,
 int control_session_end(int fd, const struct control_session_end *e,
     struct k8s_err *err);
 
+/* The address in host order. */
+int control_resolve(int fd, struct control_text name, uint32_t *address,
+    struct k8s_err *err);
+
 /*
  * The pure halves of these, for tests and fuzzing: requests as packets (as the
  * replies above), and replies as the client reads them.
@@ -200,8 +212,11 @@ size_t control_encode_start(unsigned char *dst,
     const struct control_session_start *s);
 size_t control_encode_end(unsigned char *dst,
     const struct control_session_end *e);
+size_t control_encode_resolve(unsigned char *dst, struct control_text name);
 int control_decode_ok(const void *p, size_t len, struct k8s_err *err);
 int control_decode_whoami(const void *p, size_t len, struct control_whoami *out,
+    struct k8s_err *err);
+int control_decode_address(const void *p, size_t len, uint32_t *address,
     struct k8s_err *err);
 
 #endif

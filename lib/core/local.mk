@@ -4,7 +4,7 @@ lib_core_libcore_a_SOURCES = \
 	lib/core/audit.c lib/core/audit.h \
 	lib/core/buf.c lib/core/buf.h \
 	lib/core/config.c lib/core/config.h \
-	lib/core/control.c lib/core/control.h \
+	lib/core/control.c lib/core/controlcall.c lib/core/control.h \
 	lib/core/dials.c lib/core/dials.h \
 	lib/core/err.c lib/core/err.h \
 	lib/core/inifile.c lib/core/inifile.h \

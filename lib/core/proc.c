@@ -15,16 +15,25 @@
 #include <time.h>
 #include <unistd.h>
 
-/* In the child, where the pipe that reports a failed start is kept. */
-#define REPORT_FD 3
+/* In the child: the caller's descriptor; the pipe that tells of a failed start.
+ */
+#define GIVEN_FD  3
+#define REPORT_FD 4
 
 /* How often a pipe is read in a row: more than it can hold (pipe(7)), and an
  * end to it where the writer is as fast as we are. */
 #define DRAIN_READS 256
 
-struct child {
-	pid_t pid;
+struct proc_child {
+	pid_t pid;		     /* -1: reaped */
 	int pidfd, out, err, report; /* -1: not open */
+};
+
+/* What a child is to get. */
+struct child_fds {
+	int given;    /* as 3; -1: nothing */
+	int out, err; /* as 1 and 2; -1: /dev/null */
+	int report;
 };
 
 static void
@@ -41,7 +50,7 @@ close_fd(int *fd)
  * already does not change.
  */
 static void
-child_kill(const struct child *c)
+child_kill(const struct proc_child *c)
 {
 	kill(-c->pid, SIGKILL);
 	kill(c->pid, SIGKILL);
@@ -49,7 +58,7 @@ child_kill(const struct child *c)
 
 /* Whatever happened, no process and no descriptor stays. */
 static void
-child_end(struct child *c)
+child_end(struct proc_child *c)
 {
 	int status;
 
@@ -105,9 +114,10 @@ child_report(int fd)
 
 /* Between fork and exec: only async-signal-safe calls. */
 static _Noreturn void
-child_exec(const struct proc_run *run, int out, int err, int report,
+child_exec(const struct proc_run *run, const struct child_fds *fds,
     pid_t parent)
 {
+	const int report = fds->report;
 	gid_t gid = getegid();
 	struct sigaction sa;
 	sigset_t none;
@@ -127,13 +137,21 @@ child_exec(const struct proc_run *run, int out, int err, int report,
 		_exit(126);
 	if (setsid() == -1)
 		child_report(report);
-	if ((null = open("/dev/null", O_RDONLY | O_CLOEXEC)) == -1 ||
-	    dup2(null, 0) == -1 || dup2(out, 1) == -1 || dup2(err, 2) == -1 ||
+	/* First, as it may be in the way of what follows. */
+	if (fds->given != -1 && dup2(fds->given, GIVEN_FD) == -1)
+		child_report(report);
+	if ((null = open("/dev/null", O_RDWR | O_CLOEXEC)) == -1 ||
+	    dup2(null, 0) == -1 ||
+	    dup2(fds->out != -1 ? fds->out : null, 1) == -1 ||
+	    dup2(fds->err != -1 ? fds->err : null, 2) == -1 ||
 	    dup3(report, REPORT_FD, O_CLOEXEC) == -1)
 		child_report(report);
 	/* dup2() onto itself would have left close-on-exec set. */
-	if (fcntl(0, F_SETFD, 0) == -1)
+	if (fcntl(0, F_SETFD, 0) == -1 ||
+	    (fds->given == GIVEN_FD && fcntl(GIVEN_FD, F_SETFD, 0) == -1))
 		child_report(REPORT_FD);
+	if (fds->given == -1)
+		(void)close(GIVEN_FD);
 	/* Linux 5.9; the supervisor's seccomp features ask for 5.19 anyway. */
 	if (close_range(REPORT_FD + 1, ~0U, 0) == -1)
 		child_report(REPORT_FD);
@@ -149,40 +167,58 @@ child_exec(const struct proc_run *run, int out, int err, int report,
 	child_report(REPORT_FD);
 }
 
+/* Forks; c is to be ended by child_end(), even on -1. */
 static int
-child_start(struct child *c, const struct proc_run *run, struct k8s_err *err)
+child_fork(struct proc_child *c, const struct proc_run *run,
+    struct child_fds *fds, struct k8s_err *err)
 {
-	int out[2] = {-1, -1}, errp[2] = {-1, -1}, report[2] = {-1, -1};
-	sigset_t all, before;
 	pid_t parent = getpid();
+	sigset_t all, before;
+	int report[2];
 
-	if (high_pipe(out) == -1 || high_pipe(errp) == -1 ||
-	    high_pipe(report) == -1) {
+	if (high_pipe(report) == -1)
+		return k8s_err_errno(err, "pipe");
+	fds->report = report[1];
+	/* No handler of ours may run in the child. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	c->pid = fork();
+	if (c->pid == 0)
+		child_exec(run, fds, parent);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	c->report = report[0];
+	close_fd(&report[1]);
+	if (c->pid == -1)
+		return k8s_err_errno(err, "fork");
+	if ((c->pidfd = pidfd_open(c->pid, 0)) == -1)
+		return k8s_err_errno(err, "pidfd_open");
+	if (fcntl(c->report, F_SETFL, O_NONBLOCK) == -1)
+		return k8s_err_errno(err, "fcntl");
+	return 0;
+}
+
+static int
+child_start(struct proc_child *c, const struct proc_run *run,
+    struct k8s_err *err)
+{
+	int out[2] = {-1, -1}, errp[2] = {-1, -1}, ret = -1;
+	struct child_fds fds = {.given = -1};
+
+	if (high_pipe(out) == -1 || high_pipe(errp) == -1) {
 		k8s_err_errno(err, "pipe");
 	} else {
-		/* No handler of ours may run in the child. */
-		sigfillset(&all);
-		sigprocmask(SIG_SETMASK, &all, &before);
-		c->pid = fork();
-		if (c->pid == 0)
-			child_exec(run, out[1], errp[1], report[1], parent);
-		sigprocmask(SIG_SETMASK, &before, NULL);
-		if (c->pid == -1)
-			k8s_err_errno(err, "fork");
+		fds.out = out[1];
+		fds.err = errp[1];
+		ret = child_fork(c, run, &fds, err);
 	}
 	c->out = out[0];
 	c->err = errp[0];
-	c->report = report[0];
 	close_fd(&out[1]);
 	close_fd(&errp[1]);
-	close_fd(&report[1]);
-	if (c->pid <= 0)
+	if (ret == -1)
 		return -1;
-	if ((c->pidfd = pidfd_open(c->pid, 0)) == -1)
-		return k8s_err_errno(err, "pidfd_open");
 	if (fcntl(c->out, F_SETFL, O_NONBLOCK) == -1 ||
-	    fcntl(c->err, F_SETFL, O_NONBLOCK) == -1 ||
-	    fcntl(c->report, F_SETFL, O_NONBLOCK) == -1)
+	    fcntl(c->err, F_SETFL, O_NONBLOCK) == -1)
 		return k8s_err_errno(err, "fcntl");
 	return 0;
 }
@@ -227,7 +263,7 @@ drain(int *fd, struct buf *b, size_t cap, int drop)
 /* Until the process has ended: one that it left in the background and that
  * holds the pipes open is not waited for. */
 static int
-child_follow(struct child *c, const struct proc_run *run, struct buf *out,
+child_follow(struct proc_child *c, const struct proc_run *run, struct buf *out,
     struct buf *err_out, struct k8s_err *err)
 {
 	long long deadline = now_ms() + run->timeout_ms, left;
@@ -265,7 +301,7 @@ child_follow(struct child *c, const struct proc_run *run, struct buf *out,
 }
 
 static int
-child_wait(struct child *c, int *status, struct k8s_err *err)
+child_wait(struct proc_child *c, int *status, struct k8s_err *err)
 {
 	pid_t pid;
 	int error;
@@ -282,21 +318,79 @@ child_wait(struct child *c, int *status, struct k8s_err *err)
 	return 0;
 }
 
+static int
+child_check_path(const char *path, struct k8s_err *err)
+{
+	if (path[0] == '/')
+		return 0;
+	errno = EINVAL;
+	return k8s_err_errno(err, "%s: not an absolute path", path);
+}
+
 int
 proc_run(const struct proc_run *run, struct buf *out, struct buf *err_out,
     int *status, struct k8s_err *err)
 {
-	struct child c
+	struct proc_child c
 	    __attribute__((cleanup(child_end))) = {-1, -1, -1, -1, -1};
 
-	if (run->path[0] != '/') {
-		errno = EINVAL;
-		return k8s_err_errno(err, "%s: not an absolute path",
-		    run->path);
-	}
-	if (child_start(&c, run, err) == -1)
+	if (child_check_path(run->path, err) == -1 ||
+	    child_start(&c, run, err) == -1)
 		return -1;
 	if (child_follow(&c, run, out, err_out, err) == -1)
 		return -1;
 	return child_wait(&c, status, err);
+}
+
+struct proc_child *
+proc_start(const struct proc_start *start, struct k8s_err *err)
+{
+	const struct proc_run run = {
+	    .path = start->path,
+	    .argv = start->argv,
+	    .envp = start->envp,
+	};
+	struct child_fds fds = {start->fd, -1, -1, -1};
+	struct proc_child *c;
+
+	if (child_check_path(start->path, err) == -1)
+		return NULL;
+	if ((c = malloc(sizeof(*c))) == NULL) {
+		k8s_err_errno(err, "out of memory");
+		return NULL;
+	}
+	*c = (struct proc_child){-1, -1, -1, -1, -1};
+	if (child_fork(c, &run, &fds, err) == -1) {
+		proc_child_end(c);
+		return NULL;
+	}
+	return c;
+}
+
+int
+proc_child_pidfd(const struct proc_child *c)
+{
+	return c->pidfd;
+}
+
+int
+proc_child_wait(struct proc_child *c, int *status, struct k8s_err *err)
+{
+	return child_wait(c, status, err);
+}
+
+void
+proc_child_kill(struct proc_child *c)
+{
+	if (c->pid > 0)
+		child_kill(c);
+}
+
+void
+proc_child_end(struct proc_child *c)
+{
+	if (c == NULL)
+		return;
+	child_end(c);
+	free(c);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The one place where programs are started: absolute path, the environment
- * given and nothing else, no shell, no descriptor but 0, 1 and 2, in /, umask
- * 077, and with the effective group as the real one, so that a user can look
- * into no child of a setgid helper.
+ * given and nothing else, no shell, no descriptor but those named here, in /,
+ * umask 077, and with the effective group as the real one, so that a user can
+ * look into no child of a setgid helper.
  */
 #ifndef K8SHELL_PROC_H
 #define K8SHELL_PROC_H
@@ -38,5 +38,37 @@ struct proc_run {
  */
 int proc_run(const struct proc_run *run, struct buf *out, struct buf *err_out,
     int *status, struct k8s_err *err);
+
+/* A program that goes on by itself, with 0 to 2 at /dev/null. */
+struct proc_start {
+	const char *path;		       /* absolute */
+	const char *const *argv, *const *envp; /* as above */
+	int fd; /* becomes its descriptor 3; the caller's stays open */
+};
+
+struct proc_child;
+
+/*
+ * Starts it and does not wait for anything; that it can't be executed shows
+ * when it ends. It is killed when the caller ends. NULL: there is no process.
+ */
+struct proc_child *proc_start(const struct proc_start *start,
+    struct k8s_err *err);
+
+/* Readable when it has ended; borrowed. */
+int proc_child_pidfd(const struct proc_child *c);
+
+/*
+ * Waits for its end. *status is as from waitpid(2); -1: it could not be
+ * executed. Once.
+ */
+int proc_child_wait(struct proc_child *c, int *status, struct k8s_err *err);
+
+/* Kills it and its process group, and waits for nothing. */
+void proc_child_kill(struct proc_child *c);
+
+/* Kills it and its process group, if it has not been waited for. NULL is fine.
+ */
+void proc_child_end(struct proc_child *c);
 
 #endif

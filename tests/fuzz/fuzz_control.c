@@ -29,6 +29,8 @@ again(const struct control_request *r, size_t size)
 		n = control_encode_start(packet, &r->u.start);
 	else if (r->type == CONTROL_SESSION_END)
 		n = control_encode_end(packet, &r->u.end);
+	else if (r->type == CONTROL_RESOLVE)
+		n = control_encode_resolve(packet, r->u.name);
 	FUZZ_CHECK(n == size);
 	FUZZ_CHECK(control_decode(packet, n, &copy, NULL) == 0);
 	FUZZ_CHECK(copy.type == r->type);
@@ -61,6 +63,9 @@ request(const char *packet, size_t size)
 		FUZZ_CHECK(
 		    r.u.end.exit_status >= 0 && r.u.end.exit_status <= 255);
 		FUZZ_CHECK(r.u.end.signal >= 0 && r.u.end.signal <= 64);
+	} else if (r.type == CONTROL_RESOLVE) {
+		FUZZ_CHECK(r.u.name.p != NULL);
+		check_text(r.u.name, packet, size, CONTROL_NAME_MAX);
 	} else {
 		FUZZ_CHECK(r.type == CONTROL_WHOAMI && size == 1);
 	}
@@ -73,6 +78,7 @@ reply(const char *packet, size_t size)
 	unsigned char out[CONTROL_MAX];
 	struct control_whoami w;
 	struct k8s_err err;
+	uint32_t address;
 	int ret;
 
 	memset(&err, 0, sizeof(err));
@@ -81,6 +87,13 @@ reply(const char *packet, size_t size)
 	if (ret == 0) {
 		FUZZ_CHECK(w.user[0] != '\0' && w.id[0] != '\0');
 		FUZZ_CHECK(control_encode_whoami(out, &w) == size);
+	}
+	memset(&err, 0, sizeof(err));
+	ret = control_decode_address(packet, size, &address, &err);
+	fuzz_check_err(ret == -1, &err);
+	if (ret == 0) {
+		FUZZ_CHECK(control_encode_address(out, address) == size);
+		FUZZ_CHECK(memcmp(out, packet, size) == 0);
 	}
 	memset(&err, 0, sizeof(err));
 	ret = control_decode_ok(packet, size, &err);

@@ -6,7 +6,7 @@ REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 	tests/regress/bad-input.sh tests/regress/proxyd.sh \
 	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh \
 	tests/regress/sftp.sh tests/regress/guest-session.sh \
-	tests/regress/guest-unfit.sh
+	tests/regress/guest-unfit.sh tests/regress/names.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 EXTRA_DIST += tests/data/transcripts \
+	tests/unit/caller.h \
 	tests/unit/child.h tests/unit/envprobe.c tests/unit/envprobe.h \
 	tests/unit/exchange.h tests/unit/httpd.h tests/unit/jsoncheck.h \
 	tests/unit/kubeconfig_text.h tests/unit/muxpair.h \
@@ -16,6 +17,7 @@ UNIT_TESTS = \
 	tests/unit/test_buf \
 	tests/unit/test_carry \
 	tests/unit/test_channel \
+	tests/unit/test_channels \
 	tests/unit/test_client \
 	tests/unit/test_clientenv \
 	tests/unit/test_config \
@@ -40,9 +42,12 @@ UNIT_TESTS = \
 	tests/unit/test_mux_hello \
 	tests/unit/test_mux_memory \
 	tests/unit/test_mux_peer \
+	tests/unit/test_names \
 	tests/unit/test_nbio \
 	tests/unit/test_net \
 	tests/unit/test_notify \
+	tests/unit/test_nss_hosts \
+	tests/unit/test_nsswitch \
 	tests/unit/test_pod \
 	tests/unit/test_policy \
 	tests/unit/test_pp \
@@ -113,6 +118,13 @@ tests_unit_test_b64_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_b64_LDADD = $(UNIT_KUBE)
 tests_unit_test_buf_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_buf_LDADD = $(UNIT_CORE)
+# It runs itself as k8shell-forward, and does not wait a minute for an answer.
+tests_unit_test_channels_SOURCES = tests/unit/test_channels.c \
+	proxyprotocol/channels.c lib/core/log.c
+tests_unit_test_channels_CPPFLAGS = $(UNIT_LOG_CPPFLAGS) \
+	-DCHANNELS_ANSWER_MS=700
+tests_unit_test_channels_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_channels_LDADD = $(UNIT_PP)
 tests_unit_test_channel_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_channel_LDADD = $(UNIT_KUBE)
 # With a library whose constructor runs before main(), found beside it.
@@ -130,7 +142,8 @@ tests_unit_test_config_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_config_LDADD = $(UNIT_CORE)
 tests_unit_test_crc32c_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_crc32c_LDADD = $(UNIT_PP)
-tests_unit_test_control_SOURCES = tests/unit/test_control.c lib/core/control.c
+tests_unit_test_control_SOURCES = tests/unit/test_control.c \
+	lib/core/controlcall.c
 tests_unit_test_control_CPPFLAGS = $(AM_CPPFLAGS) -DCONTROL_PATH='"control"'
 tests_unit_test_control_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_control_LDADD = $(UNIT_CORE) -lpthread
@@ -172,12 +185,21 @@ tests_unit_test_mux_memory_LDFLAGS = $(AM_LDFLAGS) \
 tests_unit_test_mux_memory_LDADD = $(UNIT_CORE)
 tests_unit_test_mux_peer_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_mux_peer_LDADD = $(UNIT_CORE)
+tests_unit_test_names_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_names_LDADD = $(UNIT_PP)
 tests_unit_test_nbio_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_nbio_LDADD = $(UNIT_CORE) -lutil
 tests_unit_test_net_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_net_LDADD = $(UNIT_CORE)
 tests_unit_test_notify_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_notify_LDADD = $(UNIT_PP)
+tests_unit_test_nss_hosts_SOURCES = tests/unit/test_nss_hosts.c nss/hosts.c \
+	lib/core/controlcall.c
+tests_unit_test_nss_hosts_CPPFLAGS = $(AM_CPPFLAGS) -DCONTROL_PATH='"control"'
+tests_unit_test_nss_hosts_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_nss_hosts_LDADD = $(UNIT_CORE) -lpthread
+tests_unit_test_nsswitch_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_nsswitch_LDADD = $(UNIT_PP)
 tests_unit_test_pod_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pod_LDADD = $(UNIT_KUBE)
 tests_unit_test_policy_CFLAGS = $(UNIT_CFLAGS)

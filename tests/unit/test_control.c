@@ -98,6 +98,13 @@ requests_as_documented(void **state)
 	     "cut");
 	assert_int_equal(r.u.end.how, CONTROL_FAILED);
 	check_text(r.u.end.error, "cut");
+
+	GOOD("\x13\x01\x00\x00");
+	assert_int_equal(r.type, CONTROL_RESOLVE);
+	check_text(r.u.name, "");
+	GOOD("\x13\x01\x00\x07"
+	     "a/ %\n:\xff");
+	check_text(r.u.name, "a/ %\n:\xff");
 }
 
 static void
@@ -160,6 +167,11 @@ refuses_all_else(void **state)
 	BAD("\x03\x02\x00\x01\x41" END_FIELDS);
 	BAD("\x03\x03\x00\x00" END_FIELDS);
 	BAD("\x03\x01\x00\x01\x00");
+	BAD("\x13");
+	BAD("\x13\x01\x00\x02\x61");
+	BAD("\x13\x01\x00\x02\x61\x00");
+	BAD("\x13\x02\x00\x01\x61");
+	BAD("\x13\x01\x00\x01\x61\x01\x00\x01\x61");
 	/* Past the longest packet, whatever is in it. */
 	memset(big, 0, sizeof(big));
 	memcpy(big, "\x01", 1);
@@ -210,6 +222,18 @@ limits_of_texts(void **state)
 	LIMIT(container, CONTROL_CONTAINER_MAX);
 #undef LIMIT
 	(void)ok;
+	n = control_encode_resolve(packet,
+	    (struct control_text){text, CONTROL_NAME_MAX});
+	assert_int_equal(decode(packet, n, &r), 0);
+	assert_int_equal(r.u.name.len, CONTROL_NAME_MAX);
+	assert_int_equal(control_encode_resolve(packet,
+			     (struct control_text){text, CONTROL_NAME_MAX + 1}),
+	    0);
+	/* One byte more than that on the wire: "\x01\x00\xff" and 255. */
+	packet[2] = 1;
+	packet[3] = 0;
+	packet[n] = 'x';
+	assert_int_equal(decode(packet, n + 1, &r), -1);
 	e.error = (struct control_text){text, CONTROL_ERROR_MAX + 1};
 	n = control_encode_end(packet, &e);
 	assert_int_equal(decode(packet, n, &r), 0);
@@ -278,6 +302,7 @@ replies_as_documented(void **state)
 	unsigned char packet[CONTROL_MAX];
 	struct control_whoami w;
 	struct k8s_err err = K8S_ERR_INIT;
+	uint32_t address = 0;
 
 	(void)state;
 	assert_int_equal(control_encode_status(packet, CONTROL_OK), 1);
@@ -316,6 +341,21 @@ replies_as_documented(void **state)
 	REFUSED("\x80" WHOAMI_FIELDS "\x00", K8S_ERR_INVALID);
 #undef REFUSED
 	assert_int_equal(control_decode_ok("\x80\x01\x00\x00", 4, &err), -1);
+
+	assert_int_equal(control_decode_address("\x80\x01\x00\x04\xf0\x00"
+						"\x01\x02",
+			     8, &address, &err),
+	    0);
+	assert_int_equal(address, 0xf0000102);
+	assert_int_equal(control_encode_address(packet, address), 8);
+	assert_memory_equal(packet, "\x80\x01\x00\x04\xf0\x00\x01\x02", 8);
+	assert_int_equal(control_decode_address("\x80", 1, &address, &err), -1);
+	assert_int_equal(control_decode_address("\x80\x01\x00\x03\xf0\x00"
+						"\x01",
+			     7, &address, &err),
+	    -1);
+	assert_int_equal(control_decode_address("\x81", 1, &address, &err), -1);
+	unit_check_err(&err, K8S_ERR_FORBIDDEN, "not allow");
 }
 
 /*
@@ -356,6 +396,7 @@ client(void **state)
 	struct control_whoami w;
 	struct control_request r;
 	struct answer a = {0};
+	uint32_t address = 0;
 	pthread_t t;
 	int pair[2], result;
 
@@ -395,6 +436,12 @@ client(void **state)
 	assert_int_equal(result, 0);
 	assert_int_equal(decode(a.request, (size_t)a.got, &r), 0);
 	assert_int_equal(r.type, CONTROL_SESSION_END);
+	CALL(control_resolve(pair[0], TEXT("db"), &address, &err),
+	    "\x80\x01\x00\x04\xf0\x00\x00\x07", 8);
+	assert_int_equal(result, 0);
+	assert_int_equal(address, 0xf0000007);
+	assert_int_equal(decode(a.request, (size_t)a.got, &r), 0);
+	check_text(r.u.name, "db");
 	/* What can't be sent is not sent, and breaks nothing. */
 	e.exit_status = 300;
 	assert_int_equal(control_session_end(pair[0], &e, &err), -1);

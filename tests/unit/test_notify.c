@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tests/unit/child.h"
+#include "tests/unit/caller.h"
 
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -14,101 +14,6 @@
 
 #include "lib/core/net.h"
 #include "proxyprotocol/notify.h"
-
-/* Longest wait for a caller, ms. */
-#define WAIT 10000
-
-/*
- * A process under the filter, and its supervisor: the test.
- */
-
-struct caller {
-	pid_t pid;
-	struct notify *n;
-	void (*body)(void *arg); /* what it runs under the filter */
-	void *arg;
-	int addresses;
-	int to_test[2], to_child[2];
-};
-
-static void
-caller_body(void *arg)
-{
-	struct caller *c = arg;
-	struct k8s_err err;
-	int listener;
-	char go;
-
-	close(c->to_child[1]);
-	if ((listener = notify_install(c->addresses, &err)) == -1)
-		(void)fprintf(stderr, "%s\n", err.msg);
-	CHILD_CHECK(listener != -1);
-	CHILD_CHECK(fcntl(listener, F_GETFD) & FD_CLOEXEC);
-	CHILD_CHECK(write(c->to_test[1], &listener, sizeof(listener)) ==
-	    (ssize_t)sizeof(listener));
-	CHILD_CHECK(read(c->to_child[0], &go, 1) == 1);
-	close(listener);
-	close(c->to_child[0]);
-	close(c->to_test[1]);
-	c->body(c->arg);
-}
-
-static struct caller
-caller_start(void (*body)(void *arg), void *arg, int addresses)
-{
-	struct caller c = {.body = body, .arg = arg, .addresses = addresses};
-	struct k8s_err err = K8S_ERR_INIT;
-	int listener, pidfd;
-
-	assert_int_equal(pipe2(c.to_test, O_CLOEXEC), 0);
-	assert_int_equal(pipe2(c.to_child, O_CLOEXEC), 0);
-	c.pid = child_start(caller_body, &c);
-	close(c.to_test[1]);
-	close(c.to_child[0]);
-	assert_int_equal(read(c.to_test[0], &listener, sizeof(listener)),
-	    sizeof(listener));
-	pidfd = pidfd_open(c.pid, 0);
-	assert_true(pidfd != -1);
-	listener = pidfd_getfd(pidfd, listener, 0);
-	assert_true(listener != -1);
-	close(pidfd);
-	c.n = notify_new(listener, &err);
-	assert_non_null(c.n);
-	assert_int_equal(notify_fd(c.n), listener);
-	assert_int_equal(write(c.to_child[1], "", 1), 1);
-	close(c.to_child[1]);
-	close(c.to_test[0]);
-	return c;
-}
-
-/* What poll(2) says of the listener. */
-static int
-caller_poll(const struct caller *c, int timeout_ms)
-{
-	struct pollfd p = {notify_fd(c->n), POLLIN, 0};
-
-	assert_true(poll(&p, 1, timeout_ms) != -1);
-	return p.revents;
-}
-
-static void
-caller_next(const struct caller *c, struct notify_caller *out,
-    enum notify_call call)
-{
-	if (!(caller_poll(c, WAIT) & POLLIN))
-		fail_msg("no caller");
-	assert_int_equal(notify_receive(c->n, out), 1);
-	assert_int_equal(out->call, call);
-}
-
-/* Nobody calls any more, and all ended well. */
-static void
-caller_end(struct caller *c)
-{
-	assert_int_equal(caller_poll(c, WAIT), POLLHUP);
-	assert_int_equal(child_wait(c->pid), 0);
-	notify_free(c->n);
-}
 
 static void
 need_filter(void)
@@ -219,7 +124,7 @@ serve_addresses(struct asked *a)
 	struct caller c = caller_start(asked_body, a, 1);
 	struct notify_caller nc;
 
-	while (caller_poll(&c, WAIT) & POLLIN) {
+	while (caller_poll(&c, CALLER_WAIT) & POLLIN) {
 		assert_int_equal(notify_receive(c.n, &nc), 1);
 		assert_int_equal(nc.args[0], a->fd);
 		assert_int_equal(nc.pid, c.pid);
@@ -589,7 +494,7 @@ callers_may_die(void **state)
 	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
 	c = caller_start(dying_body, go, 0);
 	/* Before it is received: there is none, and no waiting for one. */
-	assert_int_equal(caller_poll(&c, WAIT), POLLIN);
+	assert_int_equal(caller_poll(&c, CALLER_WAIT), POLLIN);
 	kill_caller(child_of(c.pid));
 	assert_int_equal(notify_receive(c.n, &nc), 0);
 	assert_int_equal(write(go[1], "", 1), 1);
@@ -625,7 +530,7 @@ hangs_up_after_the_last_process(void **state)
 	caller_next(&c, &nc, NOTIFY_CONNECT);
 	assert_int_equal(kill(c.pid, SIGKILL), 0);
 	assert_int_equal(child_wait(c.pid), SIGKILL);
-	assert_int_equal(caller_poll(&c, WAIT), POLLHUP);
+	assert_int_equal(caller_poll(&c, CALLER_WAIT), POLLHUP);
 	notify_fail(c.n, EPERM);
 	/* Nor does receiving wait for who will never come. */
 	assert_true(notify_receive(c.n, &nc) <= 0);
@@ -668,7 +573,7 @@ the_background_counts(void **state)
 	caller_next(&c, &nc, NOTIFY_CONNECT);
 	assert_int_not_equal(nc.pid, c.pid);
 	notify_succeed(c.n);
-	assert_int_equal(caller_poll(&c, WAIT), POLLHUP);
+	assert_int_equal(caller_poll(&c, CALLER_WAIT), POLLHUP);
 	notify_free(c.n);
 }
 
@@ -899,7 +804,7 @@ kills_another_architecture(void **state)
 	if (child_wait(child_start(int80_body, NULL)) != 0)
 		unit_skip("this kernel runs no 32-bit programs");
 	c = caller_start(int80_body, NULL, 0);
-	assert_int_equal(caller_poll(&c, WAIT), POLLHUP);
+	assert_int_equal(caller_poll(&c, CALLER_WAIT), POLLHUP);
 	status = child_wait(c.pid);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSYS);

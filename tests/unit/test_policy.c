@@ -199,6 +199,32 @@ root_connects_but_not_its_channels(void **state)
 	    POLICY_CONTINUE);
 }
 
+/* What sshd learns of nscd its child would have, too. */
+static void
+root_has_no_nscd(void **state)
+{
+	static const char path[] = "/var/run/nscd/socket";
+	const size_t size = sizeof(path);
+
+	(void)state;
+	assert_int_equal(decide(0, 0, 0, SOCK_STREAM, LIBRARY,
+			     to_path(path, size)),
+	    POLICY_HIDE);
+	assert_int_equal(decide(0, 0, 1, SOCK_STREAM, O_RDWR,
+			     to_path(path, size - 1)),
+	    POLICY_HIDE);
+	assert_int_equal(decide(0, 0, 1, SOCK_STREAM, LIBRARY,
+			     to_path(path, size - 2)),
+	    POLICY_CONTINUE);
+	assert_int_equal(decide(0, 0, 1, SOCK_STREAM, CHANNEL,
+			     to_path(path, size)),
+	    POLICY_CHANNEL);
+	/* The helpers are no parents of sshd. */
+	assert_int_equal(decide(USER, HELPERS, 1, SOCK_STREAM, LIBRARY,
+			     to_path(path, size)),
+	    POLICY_CONTINUE);
+}
+
 /* What finds keys may ask for them, as long as nobody is in. */
 static void
 key_commands_connect_until_login(void **state)
@@ -291,6 +317,7 @@ main(void)
 	    cmocka_unit_test(the_control_socket_is_a_unix_one),
 	    cmocka_unit_test(helpers_connect),
 	    cmocka_unit_test(root_connects_but_not_its_channels),
+	    cmocka_unit_test(root_has_no_nscd),
 	    cmocka_unit_test(key_commands_connect_until_login),
 	    cmocka_unit_test(users_never_connect),
 	};

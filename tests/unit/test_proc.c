@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -412,6 +413,111 @@ has_the_group_of_a_setgid_helper(void **state)
 	buf_free(out);
 }
 
+/*
+ * What goes on by itself.
+ */
+
+/* Runs sh -c script with fd as its 3. */
+static struct proc_child *
+start_sh(const char *script, int fd)
+{
+	const char *argv[] = {"sh", "-c", script, NULL};
+	struct proc_start start = {"/bin/sh", argv, no_env, fd};
+	struct proc_child *c = proc_start(&start, NULL);
+
+	assert_non_null(c);
+	return c;
+}
+
+/* The caller's descriptor, whatever its number, and nothing else. */
+static void
+starts_with_one_descriptor(void **state)
+{
+	const char expected[] = "0\n1\n2\n3\n";
+	int at, fds = open_fds(), high, low, pair[2], status;
+	struct proc_child *c;
+	char text[256];
+	size_t len;
+	ssize_t n;
+
+	(void)state;
+	for (at = 3; at < 9; at++) {
+		assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+		low = fcntl(pair[0], F_DUPFD_CLOEXEC, 20);
+		high = fcntl(pair[1], F_DUPFD_CLOEXEC, 20);
+		close(pair[0]);
+		close(pair[1]);
+		pair[0] = low;
+		pair[1] = at;
+		assert_int_equal(dup3(high, at, O_CLOEXEC), at);
+		close(high);
+		c = start_sh("cd /proc/$$/fd; f=0; while [ $f -le 40 ]; do "
+			     "[ ! -e $f ] || echo $f >&3; f=$((f + 1)); done",
+		    pair[1]);
+		close(pair[1]);
+		for (len = 0;
+		    (n = read(pair[0], text + len, sizeof(text) - 1 - len)) > 0;
+		    len += (size_t)n)
+			continue;
+		text[len] = '\0';
+		assert_string_equal(text, expected);
+		assert_int_equal(proc_child_wait(c, &status, NULL), 0);
+		assert_int_equal(status, 0);
+		proc_child_end(c);
+		close(pair[0]);
+	}
+	assert_true(no_child_left());
+	assert_int_equal(open_fds(), fds);
+}
+
+static void
+does_not_wait_but_tells_of_the_end(void **state)
+{
+	struct proc_child *c = start_sh("read x <&3; exit 3", 0);
+	struct k8s_err err = K8S_ERR_INIT;
+	struct pollfd p;
+	int pair[2], status;
+
+	(void)state;
+	proc_child_end(c);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	c = start_sh("read x <&3; exit 3", pair[0]);
+	p = (struct pollfd){proc_child_pidfd(c), POLLIN, 0};
+	assert_int_equal(poll(&p, 1, 100), 0);
+	assert_int_equal(write(pair[1], "\n", 1), 1);
+	assert_int_equal(poll(&p, 1, 10000), 1);
+	assert_int_equal(proc_child_wait(c, &status, &err), 0);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 3);
+	proc_child_end(c);
+	/* One that would go on for ever. */
+	c = start_sh("sleep 300", pair[0]);
+	proc_child_end(c);
+	proc_child_end(NULL);
+	assert_true(no_child_left());
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void
+tells_why_nothing_was_started(void **state)
+{
+	const char *argv[] = {"x", NULL};
+	struct proc_start start = {"/nonexistent/x", argv, no_env, 0};
+	struct k8s_err err = K8S_ERR_INIT;
+	struct proc_child *c = proc_start(&start, &err);
+	int status;
+
+	(void)state;
+	assert_non_null(c);
+	assert_int_equal(proc_child_wait(c, &status, &err), -1);
+	unit_check_err(&err, K8S_ERR_SYSTEM, "No such file");
+	proc_child_end(c);
+	start.path = "bin/sh";
+	assert_null(proc_start(&start, &err));
+	unit_check_err(&err, K8S_ERR_SYSTEM, "not an absolute path");
+	assert_true(no_child_left());
+}
+
 int
 main(void)
 {
@@ -430,6 +536,9 @@ main(void)
 	    cmocka_unit_test(closes_all_but_some),
 	    cmocka_unit_test(dies_with_its_parent),
 	    cmocka_unit_test(has_the_group_of_a_setgid_helper),
+	    cmocka_unit_test(starts_with_one_descriptor),
+	    cmocka_unit_test(does_not_wait_but_tells_of_the_end),
+	    cmocka_unit_test(tells_why_nothing_was_started),
 	};
 
 	/* Should all else fail, and for reads that would wait for ever. */

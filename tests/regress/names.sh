@@ -1,0 +1,219 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Host names of forwards, from ssh through sshd 9.2 and 10 to the supervisor's
+# table; and that every other name is looked up as if the module was not there.
+# shellcheck disable=SC2016 # what is to expand in the bastion
+set -u
+cd "${top_srcdir:-.}" || exit 1
+# shellcheck source=tests/bastion/box.sh
+. tests/bastion/box.sh
+# shellcheck source=tests/lib.sh
+. tests/lib.sh
+need_root
+alone
+# shellcheck source=tests/proxyd-lib.sh
+. tests/proxyd-lib.sh
+module=$build/nss/libnss_k8shell.so.2
+
+prefix=
+name() {
+	printf '%s: %s' "$prefix" "$1"
+}
+
+# forward HOST PORT [OPTION]...: what ssh says of it.
+forward() {
+	local host=$1 port=$2
+	shift 2
+	s "$@" -W "[$host]:$port" ws </dev/null 2>&1
+}
+
+# Where the supervisor says that the last forward was to go.
+to() {
+	since | sed -n 's/.*: forward to \(.*\) refused: .*/\1/p' | tail -n 1
+}
+
+# goes NAME HOST EXPECTED: a forward to HOST arrives there.
+goes() {
+	local out
+	mark
+	out=$(forward "$2" 7)
+	like "$(name "$1: open failed")" '*open failed*' "$out"
+	wait_for 5 in_log 'forward to'
+	is "$(name "$1")" "$3 port 7" "$(to)"
+}
+
+# What the log makes of bytes that it does not write as they are.
+names_arrive() {
+	local long
+	long=$(printf 'x%.0s' {1..200})
+	goes "a name" db.ns.svc.cluster.local '"db.ns.svc.cluster.local"'
+	goes "this host's own names" localhost '"localhost"'
+	goes "a name of /etc/hosts here" here.example '"here.example"'
+	goes "a slash, a blank, a percent sign" 'a/b c%20%' '"a/b c%20%"'
+	goes "colons" 'a:b::x' '"a:b::x"'
+	goes "a newline" $'a\nb' '"a\012b"'
+	goes "IDN" 'bücher.example' '"b\303\274cher.example"'
+	goes "200 characters" "$long" "\"$long\""
+	goes "upper case" 'DB.Example' '"DB.Example"'
+}
+
+numbers_do_not() {
+	goes "IPv4" 192.0.2.9 192.0.2.9
+	goes "IPv6" 2001:db8::9 2001:db8::9
+	goes "nobody's address" 240.0.0.1 240.0.0.1
+}
+
+# One connection: an address for each name, and a name only what sshd permits.
+one_connection() {
+	inside sed -i '1i PermitOpen db:7 web:7 240.0.0.1:7' \
+	    /etc/k8shell/sshd_config
+	goes "PermitOpen: what it names" db '"db"'
+	mark
+	like "$(name "PermitOpen: nothing else")" '*administratively*' \
+	    "$(forward other 7)"
+	not_logged "$(name "PermitOpen: nor is that asked for")" 'forward to'
+	inside sed -i 1d /etc/k8shell/sshd_config
+}
+
+# What the process of the bastion with this pid sees as its nsswitch.conf.
+nsswitch_of() {
+	inside cat "/proc/$1/root/etc/nsswitch.conf"
+}
+
+private_nsswitch() {
+	local pid before
+	before=$(inside cat /etc/nsswitch.conf)
+	mark
+	hold private ws
+	pid=$(inside ps -C sshd,sshd-session -o pid= | head -n 1 | tr -d ' ')
+	is "$(name "the connection's nsswitch.conf")" \
+	    "${before/hosts:/hosts: k8shell [NOTFOUND=return] }" \
+	    "$(nsswitch_of "$pid")"
+	is "$(name "nothing of it in /tmp")" "" \
+	    "$(inside find "/proc/$pid/root/tmp" -type f)"
+	like "$(name "nobody writes to it")" '*Read-only file system*' \
+	    "$(inside sh -c ': >>"/proc/$1/root/etc/nsswitch.conf"' - "$pid" \
+		2>&1)"
+	is "$(name "the host's is as it was")" "$before" \
+	    "$(inside cat /etc/nsswitch.conf)"
+	released "$(name "the session")" private
+}
+
+# sshd, with root's rights, checks the client's name against its address.
+sshd_resolves() {
+	local via
+	via=$(quoted -1 "$V1")
+	inside sed -i '1i UseDNS yes' /etc/k8shell/sshd_config
+	inside sed -i.from 's/^/from="client.example" /' \
+	    /etc/k8shell-test/keys/dave
+	is "$(name "UseDNS: sshd has the host's names")" fine \
+	    "$(via "$via" ws-from echo fine </dev/null 2>&1)"
+	like "$(name "UseDNS: and no others")" '*Permission denied*' \
+	    "$(via "$(quoted -1 "${V1/.7 /.8 }")" ws-from true </dev/null 2>&1)"
+	inside mv /etc/k8shell-test/keys/dave.from /etc/k8shell-test/keys/dave
+	inside sed -i 1d /etc/k8shell/sshd_config
+}
+
+# Before anybody is in, as a user of its own.
+key_command_resolves() {
+	inside sh -c 'mkdir -m 777 /run/out
+	cat >/run/keys
+	chmod 755 /run/keys
+	sed -i "1i AuthorizedKeysCommand /run/keys" /etc/k8shell/sshd_config
+	sed -i "1i AuthorizedKeysCommandUser nobody" /etc/k8shell/sshd_config
+	sed -i "1i AuthorizedKeysFile none" /etc/k8shell/sshd_config
+	' <<-'SH'
+	#!/bin/sh
+	getent hosts here.example >/run/out/keys
+	cat /etc/k8shell-test/keys/alice
+	SH
+	t "$(name "AuthorizedKeysCommand: a session")" s ws true </dev/null
+	is "$(name "AuthorizedKeysCommand has the host's names")" \
+	    "192.0.2.9 here.example" \
+	    "$(inside cat /run/out/keys | tr -s ' ')"
+	inside sed -i 1,3d /etc/k8shell/sshd_config
+	inside rm -r /run/out /run/keys
+}
+
+# The helper, setgid, finds the API server by a name.
+helper_resolves() {
+	inside sed -i.number 's|https://127.0.0.1:|https://localhost:|' \
+	    /etc/k8shell/kubeconfig
+	t "$(name "the kubeconfig has a name")" \
+	    inside grep -q 'https://localhost:' /etc/k8shell/kubeconfig
+	is "$(name "k8shell-session has the host's names")" fine \
+	    "$(s ws echo fine </dev/null 2>&1)"
+	inside sed -i 's|https://localhost:|https://127.0.0.1:|' \
+	    /etc/k8shell/kubeconfig
+}
+
+# getent with such an nsswitch.conf, where there is no supervisor.
+unsupervised() {
+	inside unshare -m sh -c 'echo "hosts: $1" >/run/nsswitch.conf
+	mount -n --bind /run/nsswitch.conf /etc/nsswitch.conf
+	shift
+	"$@"; echo "$?"' - "$@" 2>&1 | tr -s ' '
+}
+
+no_supervisor() {
+	local ours='k8shell [NOTFOUND=return] files' database host
+	for database in hosts ahosts ahostsv4 ahostsv6; do
+		for host in here.example none.example 192.0.2.1; do
+			is "$(name "no supervisor: getent $database $host")" \
+			    "$(unsupervised files getent "$database" "$host")" \
+			    "$(unsupervised "$ours" getent "$database" \
+				"$host")"
+		done
+	done
+	# It is there, and would answer if it could.
+	is "$(name "no supervisor: the module alone")" "2" \
+	    "$(unsupervised k8shell getent hosts here.example)"
+	t "$(name "the module is found")" \
+	    inside sh -c 'ldconfig -p | grep -q libnss_k8shell'
+}
+
+# Whoever dies: nobody waits for it.
+supervisor_killed() {
+	local pid status=0 out before
+	hold orphan -M -S "$tmp/orphan" ws
+	pid=$(supervisors)
+	# shellcheck disable=SC2086 # one
+	inside kill -KILL $pid
+	before=$SECONDS
+	out=$(forward here.example 7 -S "$tmp/orphan") || status=$?
+	t "$(name "supervisor killed: a forward fails ($out)")" \
+	    [ "$status" != 0 ]
+	# No figure of ours is that large; a name server's would be.
+	t "$(name "supervisor killed: at once")" \
+	    [ $((SECONDS - before)) -le 4 ]
+	released "$(name "supervisor killed: the session")" orphan
+}
+
+prefix=module
+is "$(name "it exports two functions")" \
+    "_nss_k8shell_gethostbyname2_r _nss_k8shell_gethostbyname4_r" \
+    "$(nm -D --defined-only "$module" | awk '{ print $3 }' | sort | xargs)"
+is "$(name "it needs libc alone")" "[libc.so.6]" \
+    "$(readelf -d "$module" | awk '/NEEDED/ { print $NF }')"
+
+for version in 9.2 10; do
+	sshd=$(tests/openssh "$version") || exit 1
+	prefix=$version
+	bastion "$sshd" yes
+	inside sh -c 'cat >>/etc/hosts' <<-'HOSTS'
+	192.0.2.9 here.example
+	203.0.113.7 client.example
+	HOSTS
+	names_arrive
+	numbers_do_not
+	one_connection
+	private_nsswitch
+	sshd_resolves
+	key_command_resolves
+	helper_resolves
+	no_supervisor
+	nothing_left "$prefix"
+	supervisor_killed
+done
+finish
