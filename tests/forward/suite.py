@@ -36,7 +36,8 @@ def equal(got, expected):
     need(got == expected, f"{got!r} instead of {expected!r}")
 
 
-def configure(pod="%u", workspace="", kubeconfig="/etc/k8shell/kubeconfig"):
+def configure(pod="%u", workspace="", kubeconfig="/etc/k8shell/kubeconfig",
+              most=256):
     CONF.write_text(f"""[kubernetes]
 kubeconfig = {kubeconfig}
 [workspace]
@@ -44,6 +45,8 @@ namespace = ws
 pod = {pod}
 forward_dial_timeout = 2
 {workspace}
+[proxyd]
+max_forwards = {most}
 """)
 
 
@@ -630,6 +633,34 @@ def guest_killed():
         equal(c.read(5), b"again")
         c.sock.close()
         f.closed(c)
+
+
+@test
+def limited():
+    configure(most=2)
+    with Forward() as f, Server(echo) as s:
+        channels = [f.connect(f.tcp(s.port)) for _ in range(2)]
+        f.failed(f.tcp(s.port), errno.EMFILE)
+        channels[0].sock.close()
+        f.closed(channels[0])
+        f.connect(f.tcp(s.port))
+
+
+@test
+def last_words():
+    """A supervisor that asks for nothing more, but listens."""
+    configure()
+    with Forward() as f, Server(echo) as s:
+        c = f.connect(f.tcp(s.port))
+        c.sock.sendall(b"hello")
+        equal(c.read(5), b"hello")
+        waiting = f.tcp(1, b"192.0.2.9")
+        time.sleep(0.2)
+        f.sock.shutdown(socket.SHUT_WR)
+        a = f.closed(c)
+        equal((a.bytes_in, a.bytes_out), (5, 5))
+        need("over" in a.why, a)
+        f.failed(waiting, errno.ECANCELED)
 
 
 @test
