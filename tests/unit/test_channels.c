@@ -23,7 +23,7 @@ enum {
 	ECHO = 1,
 	FAIL,	/* ECONNREFUSED */
 	SLOW,	/* connects after SLOW_MS */
-	SILENT, /* no answer */
+	SILENT, /* hangs */
 	DIE,
 	STRANGE, /* an answer to no dial */
 	TWICE,	 /* CONNECTED once more */
@@ -87,6 +87,8 @@ forward_echo(int fd, uint32_t number)
 		bytes += (uint64_t)n;
 	}
 	close(fd);
+	/* Not so soon that nobody could have forgotten to wait for it. */
+	(void)usleep(20000);
 	forward_say(DIALS_CLOSED, number, bytes);
 	_exit(0);
 }
@@ -101,6 +103,9 @@ forward_dial(const struct dials_packet *p, int fd)
 		forward_say(DIALS_FAILED, p->number, 0);
 	} else if (port == DIE) {
 		_exit(3);
+	} else if (port == SILENT) {
+		for (;;)
+			(void)pause();
 	} else if (port == STRANGE) {
 		forward_say(DIALS_CONNECTED, p->number + 1000, 0);
 	} else if (port == TWICE) {
@@ -119,7 +124,7 @@ forward_dial(const struct dials_packet *p, int fd)
 			forward_echo(fd, p->number);
 		}
 		close(fd);
-	} /* else it keeps it */
+	}
 }
 
 static int
@@ -489,6 +494,7 @@ fails_where_nobody_listens(void **state)
 			      "\"result\":\"failed\",\"dial_ms\":7,\"error\":"
 			      "\"ECONNREFUSED\",\"detail\":\"nobody listens\""),
 	    1);
+	assert_int_equal(told("forward.open"), 2);
 	assert_int_equal(told("forward.close"), 1);
 }
 
