@@ -355,6 +355,11 @@ def refuses_others():
     # Root, who would leave the uid but not what made it root.
     f = Forward(program=copy, uid=0)
     equal(f.process.wait(DEADLINE), 1)
+    # Setuid to root, which is no account of its own.
+    os.chown(copy, 0, GROUP)
+    os.chmod(copy, 0o6755)
+    f = Forward(program=copy)
+    equal(f.process.wait(DEADLINE), 1)
     os.unlink(copy)
     # No socket.
     p = subprocess.run([PROGRAM, "alice"], stdin=subprocess.DEVNULL,
