@@ -21,6 +21,14 @@
 /* Packets in a row, before the loop looks at everything else. */
 #define FORWARDS_BURST 16
 
+/*
+ * A client that has closed its channel is not waited for longer than that by a
+ * far end that says nothing and does not close, as with TCP (FIN-WAIT-2 of
+ * tcp(7)); looked after this often.
+ */
+#define FORWARDS_LINGER_MS 60000
+#define FORWARDS_SWEEP_MS  15000
+
 /* One dial, from its packet to FAILED or CLOSED. */
 struct forward {
 	struct forwards *f;
@@ -35,6 +43,7 @@ struct forward {
 	struct join *join;
 	struct plain *plain;
 	int connected;
+	long long hung_up_ms; /* since when the client has been gone; or 0 */
 };
 
 /* What the supervisor had no room for. */
@@ -50,7 +59,7 @@ struct forwards {
 	struct workspace *workspace;
 	int timerfd;
 	struct loop_io *timer;
-	int timer_set;
+	long long timer_ms; /* when it is due; 0: not at all */
 	struct forward *first;
 	unsigned int count;
 	/*
@@ -459,57 +468,81 @@ static const struct workspace_handler forwards_workspace_handler = {
  * Time.
  */
 
-/* Of those that are not connected the one that began first. */
+/* One whose time is over. */
 static struct forward *
-forwards_oldest(const struct forwards *f)
+forwards_overdue(const struct forwards *f, long long now)
 {
-	struct forward *d, *oldest = NULL;
+	long long limit =
+	    workspace_config(f->workspace)->forward_dial_timeout * 1000LL;
+	struct forward *d;
 
 	for (d = f->first; d != NULL; d = d->next)
-		if (!d->connected &&
-		    (oldest == NULL || d->begun_ms <= oldest->begun_ms))
-			oldest = d;
-	return oldest;
+		if (!d->connected && now - d->begun_ms >= limit)
+			return d;
+	return NULL;
 }
 
-/* Wakes us when the first of them is due, or some time before. */
-static void
-forwards_set_timer(struct forwards *f, uint32_t ms)
+/* The same, of those that are connected. */
+static struct forward *
+forwards_abandoned(const struct forwards *f, long long now)
 {
-	const struct itimerspec in = {
+	struct forward *d;
+
+	for (d = f->first; d != NULL; d = d->next) {
+		if (!d->connected || d->join == NULL || !join_hung_up(d->join))
+			continue;
+		if (d->hung_up_ms == 0)
+			d->hung_up_ms = now;
+		else if (now - d->hung_up_ms >= FORWARDS_LINGER_MS)
+			return d;
+	}
+	return NULL;
+}
+
+/* Wakes us at that time, or sooner. */
+static void
+forwards_set_timer(struct forwards *f, long long ms)
+{
+	const struct itimerspec at = {
 	    .it_value.tv_sec = ms / 1000,
-	    .it_value.tv_nsec = ms % 1000 * 1000000L + 1,
+	    .it_value.tv_nsec = ms % 1000 * 1000000,
 	};
 
-	if (f->timer_set)
+	if (f->timer_ms != 0 && f->timer_ms <= ms)
 		return;
-	f->timer_set = 1;
-	(void)timerfd_settime(f->timerfd, 0, &in, NULL);
+	f->timer_ms = ms;
+	(void)timerfd_settime(f->timerfd, TFD_TIMER_ABSTIME, &at, NULL);
 }
 
 static void
 forwards_time(void *arg, uint32_t events)
 {
 	struct forwards *f = arg;
+	long long now = forwards_now_ms();
+	struct join_traffic t;
 	struct forward *d;
-	uint32_t limit, ms;
+	unsigned int limit;
 	char why[64];
 	uint64_t n;
 
 	(void)events;
 	(void)!read(f->timerfd, &n, sizeof(n));
-	f->timer_set = 0;
-	while ((d = forwards_oldest(f)) != NULL) {
-		limit = workspace_config(f->workspace)->forward_dial_timeout;
-		ms = forwards_ms(d);
-		if (ms < limit * 1000) {
-			forwards_set_timer(f, limit * 1000 - ms);
-			break;
-		}
-		(void)snprintf(why, sizeof(why), "no answer within %u s",
-		    limit);
+	f->timer_ms = 0;
+	/* None, or there is a configuration. */
+	if (f->first == NULL)
+		return;
+	limit = workspace_config(f->workspace)->forward_dial_timeout;
+	(void)snprintf(why, sizeof(why), "no answer within %u s", limit);
+	while ((d = forwards_overdue(f, now)) != NULL)
 		forward_fail(d, ETIMEDOUT, why);
+	while ((d = forwards_abandoned(f, now)) != NULL) {
+		t = join_traffic(d->join);
+		forward_close(d, &t, "the far end did not close");
 	}
+	for (d = f->first; d != NULL; d = d->next)
+		forwards_set_timer(f,
+		    d->connected ? now + FORWARDS_SWEEP_MS
+				 : d->begun_ms + limit * 1000LL);
 }
 
 /*
@@ -557,11 +590,34 @@ forwards_dial(struct forwards *f, const struct dials_packet *p, int fd)
 		forward_fail(d, EMFILE, "as many channels as max_forwards");
 	else {
 		forwards_set_timer(f,
-		    workspace_config(f->workspace)->forward_dial_timeout *
-			1000);
+		    d->begun_ms +
+			workspace_config(f->workspace)->forward_dial_timeout *
+			    1000LL);
 		if (r == 1)
 			forward_dial(d);
 	}
+}
+
+/*
+ * The supervisor has nothing more to ask. If it listens still, it hears how far
+ * things were.
+ */
+static void
+forwards_part(struct forwards *f, const struct k8s_err *why)
+{
+	struct join_traffic t;
+	struct forward *d;
+
+	while (!f->over && (d = f->first) != NULL) {
+		if (!d->connected) {
+			forward_fail(d, ECANCELED, "the connection is over");
+			continue;
+		}
+		t = d->join != NULL ? join_traffic(d->join)
+				    : plain_traffic(d->plain);
+		forward_close(d, &t, "the connection is over");
+	}
+	forwards_stop(f, why);
 }
 
 static void
@@ -584,7 +640,7 @@ forwards_event(void *arg, uint32_t events)
 		if (r == 1)
 			k8s_err_set(&err, K8S_ERR_INVALID,
 			    "dials: the supervisor sent an answer");
-		forwards_stop(f, &err);
+		forwards_part(f, &err);
 	}
 }
 

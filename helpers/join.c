@@ -2,6 +2,7 @@
 #include "helpers/join.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -341,6 +342,20 @@ join_accept(struct loop *loop, struct mux_channel *c, int fd,
 	/* Nothing ends it that early. */
 	j->depth--;
 	return j;
+}
+
+struct join_traffic
+join_traffic(const struct join *j)
+{
+	return j->traffic;
+}
+
+int
+join_hung_up(const struct join *j)
+{
+	struct pollfd p = {.fd = j->fd};
+
+	return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP) != 0;
 }
 
 void

@@ -68,6 +68,12 @@ int join_start(struct join *j, int fd);
 struct join *join_accept(struct loop *loop, struct mux_channel *c, int fd,
     const struct join_handler *h, void *arg);
 
+/* Bytes so far. */
+struct join_traffic join_traffic(const struct join *j);
+
+/* Whether nobody has the socket's other end any more. */
+int join_hung_up(const struct join *j);
+
 /*
  * Closes both; ended() is not called. To a peer on the socket it is a reset if
  * something that it said was not read, else an end: a unix socket has no other

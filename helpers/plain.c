@@ -36,6 +36,12 @@ plain_free(struct plain *p)
 	free(p);
 }
 
+struct join_traffic
+plain_traffic(const struct plain *p)
+{
+	return p->traffic;
+}
+
 static void
 plain_end(struct plain *p, const struct k8s_err *why)
 {

@@ -42,6 +42,9 @@ struct plain *plain_open(struct loop *loop, struct ws_client *server,
  */
 int plain_join(struct plain *p, int fd);
 
+/* Bytes so far. */
+struct join_traffic plain_traffic(const struct plain *p);
+
 /* Ends it; ended() is not called. NULL is fine. */
 void plain_free(struct plain *p);
 

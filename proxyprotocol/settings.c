@@ -297,7 +297,7 @@ settings_proxyd(struct settings_reader *sr, struct inifile_reader *r,
 		s->uid_base = n;
 		return 0;
 	case KEY_MAX_FORWARDS:
-		return settings_one_number(r, value, 0, SETTINGS_FORWARDS_MAX,
+		return inifile_number(r, value, 0, SETTINGS_FORWARDS_MAX,
 		    &s->max_forwards);
 	case KEY_MAX_STARTUPS:
 		return settings_startups(r, value, &s->limits);

@@ -36,7 +36,8 @@ def equal(got, expected):
     need(got == expected, f"{got!r} instead of {expected!r}")
 
 
-def configure(pod="%u", workspace="", kubeconfig="/etc/k8shell/kubeconfig"):
+def configure(pod="%u", workspace="", kubeconfig="/etc/k8shell/kubeconfig",
+              most=256):
     CONF.write_text(f"""[kubernetes]
 kubeconfig = {kubeconfig}
 [workspace]
@@ -44,6 +45,8 @@ namespace = ws
 pod = {pod}
 forward_dial_timeout = 2
 {workspace}
+[proxyd]
+max_forwards = {most}
 """)
 
 
@@ -352,6 +355,11 @@ def refuses_others():
     # Root, who would leave the uid but not what made it root.
     f = Forward(program=copy, uid=0)
     equal(f.process.wait(DEADLINE), 1)
+    # Setuid to root, which is no account of its own.
+    os.chown(copy, 0, GROUP)
+    os.chmod(copy, 0o6755)
+    f = Forward(program=copy)
+    equal(f.process.wait(DEADLINE), 1)
     os.unlink(copy)
     # No socket.
     p = subprocess.run([PROGRAM, "alice"], stdin=subprocess.DEVNULL,
@@ -630,6 +638,34 @@ def guest_killed():
         equal(c.read(5), b"again")
         c.sock.close()
         f.closed(c)
+
+
+@test
+def limited():
+    configure(most=2)
+    with Forward() as f, Server(echo) as s:
+        channels = [f.connect(f.tcp(s.port)) for _ in range(2)]
+        f.failed(f.tcp(s.port), errno.EMFILE)
+        channels[0].sock.close()
+        f.closed(channels[0])
+        f.connect(f.tcp(s.port))
+
+
+@test
+def last_words():
+    """A supervisor that asks for nothing more, but listens."""
+    configure()
+    with Forward() as f, Server(echo) as s:
+        c = f.connect(f.tcp(s.port))
+        c.sock.sendall(b"hello")
+        equal(c.read(5), b"hello")
+        waiting = f.tcp(1, b"192.0.2.9")
+        time.sleep(0.2)
+        f.sock.shutdown(socket.SHUT_WR)
+        a = f.closed(c)
+        equal((a.bytes_in, a.bytes_out), (5, 5))
+        need("over" in a.why, a)
+        f.failed(waiting, errno.ECANCELED)
 
 
 @test
