@@ -5,28 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "lib/core/buf.h"
-
-struct agent_conn {
-	struct agent *a; /* NULL: free */
-	struct mux_channel *channel;
-	int fd;
-	struct loop_io *watch;
-	struct buf *queue; /* to the agent */
-	int in_eof;	   /* the agent said all */
-	int out_eof;	   /* the program did: said on once queue is empty */
-};
+#include "helpers/join.h"
 
 struct agent {
 	struct loop *loop;
 	struct sockaddr_un address;
-	struct agent_conn conns[AGENT_CONNS_MAX];
+	struct agent_conn {
+		struct join *join; /* NULL: free */
+	} conns[AGENT_CONNS_MAX];
 };
 
 struct agent *
@@ -49,16 +40,6 @@ agent_new(struct loop *loop, const char *path, struct k8s_err *err)
 	return a;
 }
 
-static void
-agent_conn_free(struct agent_conn *k)
-{
-	loop_del(k->watch);
-	if (k->fd != -1)
-		(void)close(k->fd);
-	buf_free(k->queue);
-	memset(k, 0, sizeof(*k));
-}
-
 void
 agent_free(struct agent *a)
 {
@@ -67,8 +48,7 @@ agent_free(struct agent *a)
 	if (a == NULL)
 		return;
 	for (i = 0; i < AGENT_CONNS_MAX; i++)
-		if (a->conns[i].a != NULL)
-			agent_conn_free(&a->conns[i]);
+		join_free(a->conns[i].join);
 	free(a);
 }
 
@@ -80,162 +60,44 @@ agent_freep(struct agent **a)
 }
 
 static void
-agent_watch(struct agent_conn *k)
-{
-	uint32_t events = 0;
-
-	/* With nothing to do its hang-up, which lasts, is not listened to. */
-	if (!k->in_eof && mux_room(k->channel) > 0)
-		events |= EPOLLIN;
-	if (buf_len(k->queue) > 0)
-		events |= EPOLLOUT;
-	loop_want(k->watch, events);
-}
-
-/* Nothing goes on; the program sees the end of its connection. */
-static void
-agent_fail(struct agent_conn *k)
-{
-	mux_close(k->channel);
-	agent_conn_free(k);
-}
-
-/* -1: the connection is gone. */
-static int
-agent_flush(struct agent_conn *k)
-{
-	ssize_t n;
-
-	while (buf_len(k->queue) > 0) {
-		n = send(k->fd, buf_data(k->queue), buf_len(k->queue),
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n == -1 && errno == EAGAIN)
-			return 0;
-		if (n == -1) {
-			agent_fail(k);
-			return -1;
-		}
-		buf_consume(k->queue, (size_t)n);
-		mux_passed_on(k->channel, (size_t)n);
-		/* That can have called room(), and that have failed. */
-		if (k->a == NULL)
-			return -1;
-	}
-	if (k->out_eof)
-		(void)shutdown(k->fd, SHUT_WR);
-	return 0;
-}
-
-/* The same. */
-static int
-agent_receive(struct agent_conn *k)
-{
-	unsigned char *p;
-	size_t len;
-	ssize_t n;
-	int failed;
-
-	if (k->in_eof || (p = mux_reserve(k->channel, &len)) == NULL)
-		return 0;
-	n = recv(k->fd, p, len, MSG_DONTWAIT);
-	failed = n == -1 && errno != EAGAIN && errno != EINTR;
-	mux_commit(k->channel, MUX_DATA, n > 0 ? (size_t)n : 0);
-	if (k->a != NULL && failed)
-		agent_fail(k);
-	if (k->a == NULL)
-		return -1;
-	if (n == 0) {
-		k->in_eof = 1;
-		mux_eof(k->channel);
-	}
-	return k->a == NULL ? -1 : 0;
-}
-
-static void
-agent_event(void *arg, uint32_t events)
+agent_ended(void *arg, enum join_end how, const struct join_traffic *t)
 {
 	struct agent_conn *k = arg;
 
-	if ((events & EPOLLOUT) != 0 && agent_flush(k) == -1)
-		return;
-	if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0 &&
-	    agent_receive(k) == -1)
-		return;
-	agent_watch(k);
+	(void)how;
+	(void)t;
+	k->join = NULL;
 }
 
-static void
-agent_data(void *arg, enum mux_type type, const unsigned char *p, size_t len)
-{
-	struct agent_conn *k = arg;
-
-	(void)type;
-	if (buf_put(k->queue, p, len) == -1)
-		agent_fail(k);
-	else if (agent_flush(k) == 0)
-		agent_watch(k);
-}
-
-static void
-agent_room(void *arg)
-{
-	struct agent_conn *k = arg;
-
-	if (agent_receive(k) == 0)
-		agent_watch(k);
-}
-
-static void
-agent_eof(void *arg)
-{
-	struct agent_conn *k = arg;
-
-	k->out_eof = 1;
-	if (agent_flush(k) == 0)
-		agent_watch(k);
-}
-
-static void
-agent_closed(void *arg)
-{
-	agent_conn_free(arg);
-}
-
-static const struct mux_channel_handler agent_channel_handler = {
-    .data = agent_data,
-    .room = agent_room,
-    .eof = agent_eof,
-    .closed = agent_closed,
-};
+static const struct join_handler agent_join_handler = {.ended = agent_ended};
 
 void
 agent_accept(struct agent *a, struct mux_channel *c)
 {
 	struct agent_conn *k = NULL;
 	size_t i;
+	int fd;
 
 	for (i = 0; i < AGENT_CONNS_MAX && k == NULL; i++)
-		if (a->conns[i].a == NULL)
+		if (a->conns[i].join == NULL)
 			k = &a->conns[i];
 	if (k == NULL) {
 		mux_refuse(c, EMFILE, "too many programs use the agent");
 		return;
 	}
-	*k = (struct agent_conn){.a = a, .channel = c};
 	/* sshd's listener is on this machine: it takes it at once, or not. */
-	k->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (k->fd == -1 ||
-	    connect(k->fd, (const struct sockaddr *)&a->address,
-		sizeof(a->address)) == -1 ||
-	    (k->queue = buf_new(MUX_WINDOW)) == NULL ||
-	    (k->watch = loop_add(a->loop, k->fd, 0, agent_event, k, NULL)) ==
-		NULL) {
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd == -1 ||
+	    connect(fd, (const struct sockaddr *)&a->address,
+		sizeof(a->address)) == -1) {
 		mux_refuse(c, errno, "the agent can't be reached");
-		agent_conn_free(k);
+		if (fd != -1)
+			(void)close(fd);
 		return;
 	}
-	mux_accept(c, &agent_channel_handler, k);
-	agent_watch(k);
+	k->join = join_accept(a->loop, c, fd, &agent_join_handler, k);
+	if (k->join == NULL)
+		mux_refuse(c, errno, "the agent can't be reached");
 }
 
 /*

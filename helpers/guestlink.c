@@ -19,6 +19,7 @@ _Static_assert(MUX_TURN + 8 <= EXEC_STDIN_MAX, "see MUX_TURN");
 struct guestlink {
 	const struct guestlink_handler *h;
 	void *arg;
+	uint32_t capabilities;
 	struct exec *exec;
 	struct carry *carry;
 	struct mux *mux;
@@ -48,6 +49,12 @@ void
 guestlink_abort(struct guestlink *l, const struct k8s_err *why)
 {
 	guestlink_give_up(l, GUESTLINK_CLOSED, why->code, why->msg);
+}
+
+const struct k8s_err *
+guestlink_why(const struct guestlink *l)
+{
+	return l->why.code != K8S_ERR_NONE ? &l->why : NULL;
 }
 
 static void
@@ -173,8 +180,7 @@ guestlink_output(void *arg, enum exec_channel ch, const unsigned char *p,
 		case CARRY_RUNS:
 			break;
 		}
-		l->mux = mux_new(MUX_HOST,
-		    MUX_CAP_SESSION | MUX_CAP_AGENT | MUX_CAP_USER,
+		l->mux = mux_new(MUX_HOST, l->capabilities,
 		    &guestlink_mux_handler, l);
 		if (l->mux == NULL) {
 			guestlink_give_up(l, GUESTLINK_CLOSED, K8S_ERR_SYSTEM,
@@ -270,7 +276,8 @@ guestlink_time(void *arg, uint32_t events)
 struct guestlink *
 guestlink_start(struct loop *loop, struct ws_client *client,
     const struct exec_params *params, struct carry *carry,
-    const struct guestlink_handler *h, void *arg, struct k8s_err *err)
+    uint32_t capabilities, const struct guestlink_handler *h, void *arg,
+    struct k8s_err *err)
 {
 	struct exec_params exec = *params;
 	struct guestlink *l;
@@ -281,6 +288,7 @@ guestlink_start(struct loop *loop, struct ws_client *client,
 	}
 	l->h = h;
 	l->arg = arg;
+	l->capabilities = capabilities;
 	l->carry = carry;
 	carry_reset(carry);
 	l->timerfd =

@@ -30,7 +30,10 @@ struct guestlink;
 struct guestlink_handler {
 	/* The guest is there: channels may be opened. */
 	void (*ready)(void *arg, struct mux *m, uint32_t capabilities);
-	/* It wants one: as mux_handler's open(). */
+	/*
+	 * It wants one: as mux_handler's open(). May be NULL without
+	 * MUX_CAP_AGENT.
+	 */
 	void (*open)(void *arg, struct mux_channel *c, enum mux_kind kind,
 	    const unsigned char *p, size_t len);
 	/*
@@ -41,10 +44,16 @@ struct guestlink_handler {
 	    const struct k8s_err *err);
 };
 
-/* All but exec's command and tty, which are set here, is borrowed. */
+/*
+ * All but exec's command and tty, which are set here, is borrowed.
+ * capabilities: MUX_CAP_*, what the channels are to be.
+ */
 struct guestlink *guestlink_start(struct loop *loop, struct ws_client *client,
-    const struct exec_params *exec, struct carry *carry,
+    const struct exec_params *exec, struct carry *carry, uint32_t capabilities,
     const struct guestlink_handler *h, void *arg, struct k8s_err *err);
+
+/* Why it comes to its end, for channels that get closed(); else NULL. */
+const struct k8s_err *guestlink_why(const struct guestlink *l);
 
 /* Gives up; ended() follows with this reason. */
 void guestlink_abort(struct guestlink *l, const struct k8s_err *why);

@@ -452,6 +452,7 @@ guestsession_run(struct loop *loop, struct client *client,
 	g.agent = agent;
 	client_attach(client, &guestsession_client_handler, &g);
 	g.link = guestlink_start(loop, server, &params->exec, carry,
+	    MUX_CAP_SESSION | MUX_CAP_AGENT | MUX_CAP_USER,
 	    &guestsession_link_handler, &g, err);
 	if (g.link == NULL)
 		return -1;

@@ -18,6 +18,7 @@ RUN_SOURCES = \
 	helpers/guestlink.c helpers/guestlink.h \
 	helpers/guestsession.c helpers/guestsession.h \
 	helpers/items.c helpers/items.h \
+	helpers/join.c helpers/join.h \
 	helpers/prelude.c helpers/prelude.h \
 	helpers/relay.c helpers/relay.h \
 	helpers/run.c helpers/run.h \
@@ -42,6 +43,19 @@ helpers_k8shell_sftp_CPPFLAGS = $(HELPER_CPPFLAGS)
 helpers_k8shell_sftp_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)
 helpers_k8shell_sftp_LDADD = $(helpers_k8shell_session_LDADD)
 
+k8shelllibexec_PROGRAMS += helpers/k8shell-forward
+helpers_k8shell_forward_SOURCES = helpers/forward.c \
+	helpers/carry.c helpers/carry.h \
+	helpers/forwards.c helpers/forwards.h \
+	helpers/guestlink.c helpers/guestlink.h \
+	helpers/join.c helpers/join.h \
+	helpers/plain.c helpers/plain.h \
+	helpers/setup.c helpers/setup.h \
+	helpers/workspace.c helpers/workspace.h
+helpers_k8shell_forward_CPPFLAGS = $(HELPER_CPPFLAGS)
+helpers_k8shell_forward_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)
+helpers_k8shell_forward_LDADD = $(helpers_k8shell_session_LDADD)
+
 k8shelllibexec_PROGRAMS += helpers/k8shell-explain
 helpers_k8shell_explain_SOURCES = helpers/explain.c helpers/setup.c \
 	helpers/setup.h
@@ -49,8 +63,9 @@ helpers_k8shell_explain_CPPFLAGS = $(HELPER_CPPFLAGS)
 helpers_k8shell_explain_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)
 helpers_k8shell_explain_LDADD = $(HELPER_LDADD) $(KUBE_LIBS) $(INIH_LIBS)
 
-# setgid: they may read the cluster's credentials, their user may not. Where the
-# group does not exist yet (a build of a package) the package does the same.
+# setgid: they may read the cluster's credentials, their user may not. And
+# k8shell-forward setuid as well, for the supervisors alone. Where group or
+# account don't exist yet (a build of a package) the package does the same.
 install-exec-hook:
 	@for p in k8shell-session k8shell-sftp; do \
 		f='$(DESTDIR)$(k8shelllibexecdir)'/$$p; \
@@ -61,3 +76,11 @@ install-exec-hook:
 			    "chgrp $(K8SHELL_GROUP) $$f && chmod 2755 $$f" >&2; \
 		fi; \
 	done
+	@f='$(DESTDIR)$(k8shelllibexecdir)'/k8shell-forward; \
+	o='$(K8SHELL_GROUP)-forward:$(K8SHELL_GROUP)'; \
+	if chown "$$o" "$$f" 2>/dev/null; then \
+		chmod 6750 "$$f"; \
+	else \
+		echo "k8shell-forward is to be setuid and setgid $$o:" \
+		    "chown $$o $$f && chmod 6750 $$f" >&2; \
+	fi

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -432,20 +430,6 @@ run_end(struct run *s, struct relay_result *result)
 	if (result->signal != 0)
 		return run_die(s, result->signal);
 	return result->exit_code;
-}
-
-void
-run_init(const char *name)
-{
-	const struct rlimit no_core = {0, 0};
-
-	proc_sane_fds();
-	/* Memory holds credentials: no core file, no ptrace by the user. */
-	(void)setrlimit(RLIMIT_CORE, &no_core);
-	(void)prctl(PR_SET_DUMPABLE, 0);
-	(void)signal(SIGPIPE, SIG_IGN);
-	(void)signal(SIGCHLD, SIG_DFL); /* or children reap themselves */
-	log_init(name);
 }
 
 int

@@ -38,12 +38,6 @@ struct run_kind {
 	void (*refuse)(void *arg, const char *line);
 };
 
-/*
- * The first thing in main(): sane descriptors, no core file, no ptrace, no
- * SIGPIPE, the log. name is borrowed for the life of the program.
- */
-void run_init(const char *name);
-
 /* A session from its beginning to its end; returns main()'s exit status. */
 int run(const struct run_kind *kind, void *arg);
 

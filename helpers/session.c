@@ -10,6 +10,7 @@
 
 #include "helpers/prelude.h"
 #include "helpers/run.h"
+#include "helpers/setup.h"
 #include "helpers/subsystem.h"
 #include "lib/core/clientenv.h"
 #include "lib/core/log.h"
@@ -126,7 +127,7 @@ main(int argc, char **argv)
 	struct k8s_err err = K8S_ERR_INIT;
 	int status;
 
-	run_init("k8shell-session");
+	setup_process("k8shell-session");
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		(void)printf("%s\n", PACKAGE_STRING);
 		return 0;

@@ -1,9 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "helpers/setup.h"
 
+#include <signal.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "lib/core/log.h"
+#include "lib/core/proc.h"
+
+void
+setup_process(const char *name)
+{
+	const struct rlimit no_core = {0, 0};
+
+	proc_sane_fds();
+	/* Memory holds credentials: no core file, no ptrace by the user. */
+	(void)setrlimit(RLIMIT_CORE, &no_core);
+	(void)prctl(PR_SET_DUMPABLE, 0);
+	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGCHLD, SIG_DFL); /* or children reap themselves */
+	log_init(name);
+}
 
 int
 setup_load(struct setup *s, struct k8s_err *err)

@@ -14,6 +14,12 @@ struct setup {
 	struct cred cred;
 };
 
+/*
+ * The first thing in main(): sane descriptors, no core file, no ptrace, no
+ * SIGPIPE, the log. name is borrowed for the life of the program.
+ */
+void setup_process(const char *name);
+
 /* Reads k8shell.conf, the kubeconfig it names and the credentials. */
 int setup_load(struct setup *s, struct k8s_err *err);
 

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "helpers/run.h"
+#include "helpers/setup.h"
 #include "helpers/sftprefuse.h"
 #include "helpers/sftpserver.h"
 
@@ -77,7 +78,7 @@ main(int argc, char **argv)
 	struct k8s_err err = K8S_ERR_INIT;
 	int status;
 
-	run_init("k8shell-sftp");
+	setup_process("k8shell-sftp");
 	if (argc == 2 && strcmp(argv[1], "-V") == 0) {
 		(void)printf("%s\n", PACKAGE_STRING);
 		return 0;

@@ -37,8 +37,7 @@ privileges_check(uid_t uid, gid_t gid)
 	    caps[0].effective == PRIVILEGES_KEPT &&
 	    caps[0].permitted == PRIVILEGES_KEPT && caps[1].effective == 0 &&
 	    caps[1].permitted == 0 && caps[0].inheritable == 0 &&
-	    caps[1].inheritable == 0 &&
-	    prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+	    caps[1].inheritable == 0;
 }
 
 int
@@ -60,9 +59,12 @@ privileges_drop(uid_t uid, gid_t gid, struct k8s_err *err)
 		return k8s_err_errno(err, "giving up root");
 	if (syscall(SYS_capset, &head, caps) == -1)
 		return k8s_err_errno(err, "keeping CAP_SYS_PTRACE alone");
-	/* Its memory is nobody's, and exec gains nothing. */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == -1 ||
-	    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
+	/*
+	 * Its memory is nobody's. Not PR_SET_NO_NEW_PRIVS: k8shell-forward is
+	 * setuid, so that it is not what we are. What that would keep from a
+	 * supervisor gone bad, CAP_SYS_PTRACE gives it anyway.
+	 */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == -1)
 		return k8s_err_errno(err, "prctl");
 	if (!privileges_check(uid, gid))
 		return k8s_err_set(err, K8S_ERR_SYSTEM,

@@ -105,21 +105,6 @@ settings_number(const char **p, unsigned long min, unsigned long max,
 	return 0;
 }
 
-/* A whole value that is one number. */
-static int
-settings_one_number(struct inifile_reader *r, const char *value,
-    unsigned long min, unsigned long max, unsigned int *out)
-{
-	const char *p = value;
-	char what[64];
-
-	if (settings_number(&p, min, max, out) == 0 && *p == '\0')
-		return 0;
-	(void)snprintf(what, sizeof(what), "not a number from %lu to %lu:", min,
-	    max);
-	return inifile_complain(r, what, value);
-}
-
 /*
  * The next word of a list divided by commas and blanks; 0 at its end. A line
  * is never longer than word is.
@@ -307,20 +292,20 @@ settings_proxyd(struct settings_reader *sr, struct inifile_reader *r,
 		return settings_string(r, value, &s->proxy_id);
 	case KEY_UID_BASE:
 		/* Not among those of the system's own users. */
-		if (settings_one_number(r, value, 1000, INT_MAX, &n) == -1)
+		if (inifile_number(r, value, 1000, INT_MAX, &n) == -1)
 			return -1;
 		s->uid_base = n;
 		return 0;
 	case KEY_MAX_FORWARDS:
-		return settings_one_number(r, value, 0, SETTINGS_FORWARDS_MAX,
+		return inifile_number(r, value, 0, SETTINGS_FORWARDS_MAX,
 		    &s->max_forwards);
 	case KEY_MAX_STARTUPS:
 		return settings_startups(r, value, &s->limits);
 	case KEY_MAX_CONNECTIONS:
-		return settings_one_number(r, value, 1, 60000,
+		return inifile_number(r, value, 1, 60000,
 		    &s->limits.max_connections);
 	case KEY_MAX_PER_SOURCE:
-		return settings_one_number(r, value, 0, 60000,
+		return inifile_number(r, value, 0, 60000,
 		    &s->limits.max_per_source);
 	case KEY_SOURCE_PREFIX:
 		return settings_prefix(r, value, &s->limits);
@@ -414,8 +399,7 @@ settings_listener_key(struct settings_reader *sr, struct inifile_reader *r,
 		return settings_networks(r, value, &l->trusted,
 		    &l->trusted_len);
 	default:
-		if (settings_one_number(r, value, 1, SETTINGS_TIMEOUT_MAX,
-			&n) == -1)
+		if (inifile_number(r, value, 1, SETTINGS_TIMEOUT_MAX, &n) == -1)
 			return -1;
 		l->timeout_ms = n * 1000;
 		return 0;

@@ -19,6 +19,7 @@ struct config_reader {
 	struct config *c;
 	int seen_guest;
 	int seen_log_level;
+	int seen_forwards, seen_dial_timeout;
 };
 
 int
@@ -124,6 +125,28 @@ config_log_level(struct config_reader *cr, struct inifile_reader *r,
 	return inifile_log_level(r, value, &cr->c->log_level);
 }
 
+/* 1: the key is none that has a number. */
+static int
+config_number(struct config_reader *cr, struct inifile_reader *r,
+    const char *section, const char *name, const char *value)
+{
+	struct config *c = cr->c;
+
+	/* The supervisor's key; k8shell-forward has the same limit. */
+	if (strcmp(section, "proxyd") == 0 && strcmp(name, "max_forwards") == 0)
+		return cr->seen_forwards++
+		    ? inifile_complain(r, "set twice:", name)
+		    : inifile_number(r, value, 0, CONFIG_FORWARDS_MAX,
+			  &c->max_forwards);
+	if (strcmp(section, "workspace") == 0 &&
+	    strcmp(name, "forward_dial_timeout") == 0)
+		return cr->seen_dial_timeout++
+		    ? inifile_complain(r, "set twice:", name)
+		    : inifile_number(r, value, 1, CONFIG_DIAL_TIMEOUT_MAX,
+			  &c->forward_dial_timeout);
+	return 1;
+}
+
 static int
 config_key(void *arg, struct inifile_reader *r, const char *section,
     const char *name, const char *value)
@@ -131,7 +154,10 @@ config_key(void *arg, struct inifile_reader *r, const char *section,
 	struct config_reader *cr = arg;
 	struct config *c = cr->c;
 	char **slot = NULL;
+	int ret;
 
+	if ((ret = config_number(cr, r, section, name, value)) != 1)
+		return ret;
 	if (strcmp(section, "workspace") == 0 && strcmp(name, "guest") == 0) {
 		if (cr->seen_guest++)
 			return inifile_complain(r, "set twice:", name);
@@ -192,6 +218,8 @@ config_read(const char *text, const char *path, struct k8s_err *err)
 		return NULL;
 	}
 	c->log_level = LOGL_INFO;
+	c->max_forwards = CONFIG_FORWARDS;
+	c->forward_dial_timeout = CONFIG_DIAL_TIMEOUT;
 	cr.c = c;
 	if ((text != NULL ? inifile_parse(text, path, config_key, &cr, err)
 			  : inifile_load(path, config_key, &cr, err)) == -1)

@@ -11,6 +11,17 @@
 /* For config.user: the name that the user has here. */
 #define CONFIG_SAME "%u"
 
+/* Forwarded channels of a connection, unless [proxyd] says otherwise. */
+#define CONFIG_FORWARDS	    256
+#define CONFIG_FORWARDS_MAX 1024
+
+/*
+ * How long the opening of one may take, s. Not as long as the supervisor waits
+ * for an answer (proxyprotocol/channels.h).
+ */
+#define CONFIG_DIAL_TIMEOUT	10
+#define CONFIG_DIAL_TIMEOUT_MAX 50
+
 struct config {
 	char *kubeconfig; /* absolute; NULL: the in-cluster account */
 	char *namespace_; /* of the workspace */
@@ -18,6 +29,7 @@ struct config {
 	char *container;  /* or NULL: the pod's default */
 	char *user;    /* of the container, to become; CONFIG_SAME; or NULL */
 	int guest_off; /* plain mode only */
+	unsigned int max_forwards, forward_dial_timeout;
 	enum log_level log_level;
 };
 

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lib/core/inifile.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <ini.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -36,6 +38,26 @@ inifile_complain(struct inifile_reader *r, const char *what, const char *text)
 	    "%s%s; see k8shell.conf(5)", what, quoted);
 	r->complaint_line = r->line;
 	return -1;
+}
+
+int
+inifile_number(struct inifile_reader *r, const char *value, unsigned long min,
+    unsigned long max, unsigned int *out)
+{
+	unsigned long v = 0;
+	char *end = NULL, what[64];
+
+	errno = 0;
+	/* strtoul() alone would take blanks and signs. */
+	if (*value >= '0' && *value <= '9')
+		v = strtoul(value, &end, 10);
+	if (end != NULL && *end == '\0' && errno == 0 && v >= min && v <= max) {
+		*out = (unsigned int)v;
+		return 0;
+	}
+	(void)snprintf(what, sizeof(what), "not a number from %lu to %lu:", min,
+	    max);
+	return inifile_complain(r, what, value);
 }
 
 int

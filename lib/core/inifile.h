@@ -29,6 +29,10 @@ typedef int inifile_key_cb(void *arg, struct inifile_reader *r,
 int inifile_complain(struct inifile_reader *r, const char *what,
     const char *text);
 
+/* A value that is one number, min to max. */
+int inifile_number(struct inifile_reader *r, const char *value,
+    unsigned long min, unsigned long max, unsigned int *out);
+
 /* The value of [log] level, the one key that all programs read. */
 int inifile_log_level(struct inifile_reader *r, const char *value,
     enum log_level *level);

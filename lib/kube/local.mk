@@ -15,6 +15,7 @@ lib_kube_libkube_a_SOURCES = \
 	lib/kube/kubeconfig_load.c \
 	lib/kube/kyaml.c lib/kube/kyaml.h \
 	lib/kube/pod.c lib/kube/pod.h \
+	lib/kube/portforward.c lib/kube/portforward.h \
 	lib/kube/status.c lib/kube/status.h \
 	lib/kube/stream.c lib/kube/stream.h \
 	lib/kube/tls.c lib/kube/tls.h \

@@ -39,7 +39,8 @@ struct ws_client {
 	const struct kubeconfig *kc;
 	const struct cred *cred;
 	struct url url;
-	SSL_CTX *tls; /* NULL: http, for tests and kubectl proxy */
+	SSL_CTX *tls;	    /* NULL: http, for tests and kubectl proxy */
+	size_t connections; /* that have not ended */
 };
 
 /* RFC 6455's states, with those before the handshake and after a refusal. */
@@ -95,6 +96,7 @@ ws_free(struct ws *w)
 	free(w->path);
 	buf_free(w->in);
 	buf_free(w->out);
+	w->client->connections--;
 	free(w);
 }
 
@@ -527,6 +529,12 @@ ws_client_free(struct ws_client *c)
 	free(c);
 }
 
+size_t
+ws_client_connections(const struct ws_client *c)
+{
+	return c->connections;
+}
+
 void
 ws_client_freep(struct ws_client **c)
 {
@@ -575,6 +583,7 @@ ws_open(struct ws_client *c, const char *path, const char *protocols,
 		return NULL;
 	}
 	w->client = c;
+	c->connections++;
 	w->protocols = protocols;
 	w->h = h;
 	w->arg = arg;

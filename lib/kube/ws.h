@@ -65,6 +65,9 @@ struct ws_client *ws_client_new(struct loop *loop, const struct kubeconfig *kc,
 void ws_client_free(struct ws_client *c);
 void ws_client_freep(struct ws_client **c);
 
+/* How many of its connections have not ended. */
+size_t ws_client_connections(const struct ws_client *c);
+
 /*
  * Starts a connection. path begins with '/', percent-encoded. protocols:
  * comma-separated, best first, borrowed until the end. Resolving the server's

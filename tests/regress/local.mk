@@ -5,7 +5,8 @@
 REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 	tests/regress/bad-input.sh tests/regress/proxyd.sh \
 	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh \
-	tests/regress/forwards.sh tests/regress/sftp.sh tests/regress/guest-session.sh \
+	tests/regress/forward.sh tests/regress/forwards.sh \
+	tests/regress/sftp.sh tests/regress/guest-session.sh \
 	tests/regress/guest-unfit.sh tests/regress/names.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
@@ -17,7 +18,8 @@ EXTRA_DIST += tests/regress/guest.sh tests/guest/muxhost.py \
 EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/session-suite.sh tests/pty-session.py tests/guest-suite.sh \
 	tests/guest-client.py tests/guest-unfit.sh tests/guest-off.conf \
-	tests/agent-keys.c \
+	tests/agent-keys.c tests/forward/portforwarder.py \
+	tests/forward/suite.py \
 	tests/install-packages tests/packages.build tests/packages.run \
 	tests/packages.check tests/build tests/openssh tests/proxied \
 	tests/proxyd-lib.sh tests/audit-events demo \

@@ -86,7 +86,8 @@ UNIT_KUBE = lib/kube/libkube.a lib/core/libcore.a $(KUBE_LIBS) $(INIH_LIBS) \
 UNIT_PP = proxyprotocol/libproxyprotocol.a $(UNIT_CORE)
 
 # Its agent's folders are the test's.
-tests_unit_test_agent_SOURCES = tests/unit/test_agent.c helpers/agent.c
+tests_unit_test_agent_SOURCES = tests/unit/test_agent.c helpers/agent.c \
+	helpers/join.c
 tests_unit_test_agent_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_agent_LDADD = $(UNIT_CORE)
 tests_unit_test_carry_SOURCES = tests/unit/test_carry.c helpers/carry.c
@@ -98,6 +99,7 @@ tests_unit_test_client_LDADD = $(UNIT_CORE) -lutil
 # With an exec and a client of its own.
 tests_unit_test_guestsession_SOURCES = tests/unit/test_guestsession.c \
 	helpers/guestsession.c helpers/guestlink.c helpers/agent.c \
+	helpers/join.c \
 	helpers/carry.c helpers/items.c
 tests_unit_test_guestsession_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_guestsession_LDADD = $(UNIT_CORE) $(OPENSSL_LIBS)

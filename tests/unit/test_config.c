@@ -21,6 +21,8 @@ reads_everything(void **state)
 				   "pod : %u-dev.a%%\n"
 				   "\tcontainer = dev\n"
 				   "user = %u\n"
+				   "forward_dial_timeout = 3\n"
+				   "[proxyd]\nmax_forwards = 0\n"
 				   "[log]\nlevel = debug\n";
 	struct k8s_err err = K8S_ERR_INIT;
 	struct config *c = config_parse(text, "f", &err);
@@ -33,6 +35,8 @@ reads_everything(void **state)
 	assert_string_equal(c->pod, "%u-dev.a%%");
 	assert_string_equal(c->container, "dev");
 	assert_string_equal(c->user, CONFIG_SAME);
+	assert_int_equal(c->forward_dial_timeout, 3);
+	assert_int_equal(c->max_forwards, 0);
 	assert_int_equal(c->log_level, LOGL_DEBUG);
 	assert_int_equal(err.code, K8S_ERR_NONE);
 	config_free(c);
@@ -48,6 +52,8 @@ has_defaults(void **state)
 	assert_null(c->kubeconfig);
 	assert_null(c->container);
 	assert_null(c->user);
+	assert_int_equal(c->max_forwards, 256);
+	assert_int_equal(c->forward_dial_timeout, 10);
 	assert_int_equal(c->log_level, LOGL_INFO);
 	config_freep(&c);
 	assert_null(c);
@@ -112,6 +118,19 @@ names_what_is_wrong(void **state)
 	    {WORKSPACE "user = a\nuser = b\n", "set twice: \"user\""},
 	    {WORKSPACE "user = a\nguest = off\n",
 		"f: [workspace] user can't be with guest = off"},
+	    {WORKSPACE "forward_dial_timeout = 0\n",
+		"not a number from 1 to 50: \"0\""},
+	    {WORKSPACE "forward_dial_timeout = 51\n", "from 1 to 50"},
+	    {WORKSPACE "forward_dial_timeout = 5s\n", "from 1 to 50"},
+	    {WORKSPACE "forward_dial_timeout = -5\n", "from 1 to 50"},
+	    {WORKSPACE "forward_dial_timeout = 1\nforward_dial_timeout = 1\n",
+		"set twice: \"forward_dial_timeout\""},
+	    {WORKSPACE "[proxyd]\nmax_forwards = 1025\n",
+		"not a number from 0 to 1024: \"1025\""},
+	    {WORKSPACE "[proxyd]\nmax_forwards = 4294967296\n",
+		"from 0 to 1024"},
+	    {WORKSPACE "[proxyd]\nmax_forwards = 1\nmax_forwards = 1\n",
+		"set twice: \"max_forwards\""},
 	    {"[workspace]\nnamespace = ws\n", "needs namespace and pod"},
 	    {"[workspace]\npod = a\n", "needs namespace and pod"},
 	    {"pod = a\n", "f line 1: unknown section \"\""},

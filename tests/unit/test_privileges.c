@@ -50,7 +50,8 @@ ids_body(void *arg)
 	CHILD_CHECK(rg == GID && eg == GID && sg == GID);
 	CHILD_CHECK(getgroups(0, NULL) == 0);
 	CHILD_CHECK(prctl(PR_GET_DUMPABLE) == 0);
-	CHILD_CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1);
+	/* It starts k8shell-forward, which is setuid. */
+	CHILD_CHECK(prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 0);
 	/* Nobody who is not root can look into it. */
 	CHILD_CHECK(open("/proc/self/mem", O_RDWR | O_CLOEXEC) == -1);
 }
