@@ -64,9 +64,22 @@ numbers_do_not() {
 	goes "nobody's address" 240.0.0.1 240.0.0.1
 }
 
-# One connection: an address for each name, and a name only what sshd permits.
-one_connection() {
-	inside sed -i '1i PermitOpen db:7 web:7 240.0.0.1:7' \
+# The C library asks for one family by another function.
+one_family() {
+	inside sed -i '1i AddressFamily inet' /etc/k8shell/sshd_config
+	goes "AddressFamily inet" here.example '"here.example"'
+	inside sed -i '1s/inet/inet6/' /etc/k8shell/sshd_config
+	mark
+	like "$(name "AddressFamily inet6: open failed")" '*open failed*' \
+	    "$(forward six.example 7)"
+	not_logged "$(name "AddressFamily inet6: nor this machine's name")" \
+	    'forward to'
+	inside sed -i 1d /etc/k8shell/sshd_config
+}
+
+# sshd's own rules come first, by the name.
+permitted() {
+	inside sed -i '1i PermitOpen db:7' \
 	    /etc/k8shell/sshd_config
 	goes "PermitOpen: what it names" db '"db"'
 	mark
@@ -204,10 +217,12 @@ for version in 9.2 10; do
 	inside sh -c 'cat >>/etc/hosts' <<-'HOSTS'
 	192.0.2.9 here.example
 	203.0.113.7 client.example
+	2001:db8::9 six.example
 	HOSTS
 	names_arrive
 	numbers_do_not
-	one_connection
+	one_family
+	permitted
 	private_nsswitch
 	sshd_resolves
 	key_command_resolves
