@@ -17,7 +17,7 @@ SUPERVISOR, OWN, GROUP = 64998, 64999, 64998
 TCP, UNIX, CONNECTED, FAILED, CLOSED = 1, 2, 3, 4, 5
 DEADLINE = 60
 MIB = 1024 * 1024
-BULK = 1024 * MIB
+BULK = int(os.environ.get("BULK_MIB", "1024")) * MIB
 CONF = pathlib.Path("/etc/k8shell/k8shell.conf")
 TESTS = []
 
