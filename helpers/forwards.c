@@ -26,8 +26,10 @@
  * far end that says nothing and does not close, as with TCP (FIN-WAIT-2 of
  * tcp(7)); looked after this often.
  */
+#ifndef FORWARDS_LINGER_MS
 #define FORWARDS_LINGER_MS 60000
 #define FORWARDS_SWEEP_MS  15000
+#endif
 
 /* One dial, from its packet to FAILED or CLOSED. */
 struct forward {
