@@ -69,7 +69,10 @@ hosts_found(int *h_errnop)
 	return NSS_STATUS_SUCCESS;
 }
 
-/* The supervisor's address for the name. -1: it gives none. */
+/*
+ * The supervisor's address for the name. -1: it gives none; or the name is too
+ * long to be asked for, longer than any in DNS (RFC 1035, section 2.3.4).
+ */
 static int
 hosts_ask(const char *name, size_t len, struct in_addr *address)
 {
@@ -110,9 +113,6 @@ _nss_k8shell_gethostbyname4_r(const char *name, struct gaih_addrtuple **pat,
 	struct in_addr address;
 	char *room, *copy;
 
-	/* DNS has no longer one (RFC 1035, 2.3.4), and we can't ask. */
-	if (len > CONTROL_NAME_MAX)
-		return hosts_unavail(errnop, h_errnop);
 	if ((room = hosts_room(buffer, buflen, sizeof(*t), len + 1)) == NULL)
 		return hosts_no_room(errnop, h_errnop);
 	if (hosts_ask(name, len, &address) == -1)
@@ -141,8 +141,6 @@ _nss_k8shell_gethostbyname2_r(const char *name, int af, struct hostent *result,
 	struct in_addr address;
 	char *room, *copy;
 
-	if (len > CONTROL_NAME_MAX)
-		return hosts_unavail(errnop, h_errnop);
 	if ((room = hosts_room(buffer, buflen, sizeof(*r), len + 1)) == NULL)
 		return hosts_no_room(errnop, h_errnop);
 	if (hosts_ask(name, len, &address) == -1)

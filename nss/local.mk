@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 # A module of the C library's name service: libc alone, and what it needs of
-# lib/core compiled in. One command, as libtool would be for this file only;
-# not automake's flags, which are those of programs. Data: a library is not
-# executable.
+# lib/core compiled in. One command: libtool would be there for this file only.
+# Without sanitizers, as sshd loads it. Data: a library is not executable.
 NSS_C = nss/hosts.c lib/core/control.c lib/core/controlcall.c lib/core/err.c
 NSS_H = lib/core/control.h lib/core/err.h
 EXTRA_DIST += nss/hosts.c
 
-NSS_CFLAGS = -std=c11 -fPIC -fvisibility=hidden -ffunction-sections \
-	-fstack-protector-strong -Wall -Wextra -Wshadow -Wstrict-prototypes \
-	-Wmissing-prototypes $(GUEST_WERROR)
+if SANITIZERS
+NSS_HARDENING = -fstack-protector-strong
+else
+NSS_HARDENING = $(HARDENING_CFLAGS)
+endif
+# A program's -fPIE is among them; the last one counts.
+NSS_CFLAGS = $(NSS_HARDENING) -fPIC -fvisibility=hidden -ffunction-sections
 NSS_LINK = -shared -Wl,-soname,libnss_k8shell.so.2 -Wl,--gc-sections \
 	-Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack -Wl,-z,defs
 

@@ -86,7 +86,8 @@ names_name(const struct names *n, uint32_t address, size_t *len)
 {
 	size_t i;
 
-	for (i = 0; names_is_one(address) && i < NAMES_MAX; i++)
+	/* 0 finds an entry that is not in use, and no name in it. */
+	for (i = 0; i < NAMES_MAX; i++)
 		if (n->entry[i].address == address) {
 			*len = n->entry[i].len;
 			return n->entry[i].name;

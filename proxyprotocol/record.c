@@ -34,6 +34,7 @@ struct record {
 	struct sshdlog line; /* the one under way */
 
 	int authenticated;
+	int accepted; /* and root's sshd has said who */
 	char user[sizeof(((struct sshdlog *)NULL)->user)]; /* as last named */
 	char *failures[RECORD_FAILURES_MAX];
 	size_t failures_len, failures_more;
@@ -112,7 +113,10 @@ record_free(struct record *r)
 const char *
 record_user(const struct record *r)
 {
-	return r->authenticated ? r->user : NULL;
+	if (!r->authenticated)
+		return NULL;
+	/* Who tried is not who is in: not everybody who says so is root. */
+	return r->accepted ? r->user : "";
 }
 
 /* One more that did not succeed: "publickey ED25519 SHA256:...". */
@@ -143,7 +147,7 @@ record_accepted(struct record *r)
 
 	if (r->authenticated)
 		return;
-	r->authenticated = 1;
+	r->authenticated = r->accepted = 1;
 	(void)snprintf(r->user, sizeof(r->user), "%s", l->user);
 	j = record_begin(r, "auth.success");
 	json_string(j, "user", l->user);
@@ -289,8 +293,6 @@ record_session_of_unknown(struct record *r)
 		  "LogLevel must be INFO or more, in Match blocks, too",
 	    r->origin.id);
 	r->authenticated = 1;
-	/* Who tried is not who is in: not everybody who says so is root. */
-	r->user[0] = '\0';
 }
 
 void

@@ -255,8 +255,13 @@ standins() {
 	inside ps -e -o pid=,args= | awk '/k8shell-forwar[d]/ { print $1 }'
 }
 
+# Those of connections that have just ended may need a second for it.
+one_standin() {
+	[ "$(standins | wc -l)" = 1 ]
+}
+
 killed() {
-	local pid out
+	local pid
 	mark
 	master killed -L "$tmp/local:127.0.0.1:$port" \
 	    -L "$tmp/wait:127.0.0.1:$((port + 4))"
@@ -276,12 +281,11 @@ if s[0].recv(1) == b"x":
 for i in s:
     try:
         print(i.recv(1))
-    except OSError as e:
-        print(e.errno)' "$tmp/local" "$tmp/wait" >"$tmp/killed.out" &
+    except ConnectionResetError:
+        print(b"")' "$tmp/local" "$tmp/wait" >"$tmp/killed.out" &
 	wait_for 10 grep -q open "$tmp/killed.out"
+	t "$(name "one k8shell-forward a connection")" wait_for 5 one_standin
 	pid=$(standins)
-	is "$(name "killed: one k8shell-forward a connection")" 1 \
-	    "$(printf '%s\n' "$pid" | wc -l)"
 	# shellcheck disable=SC2086 # one
 	inside kill -KILL $pid
 	wait $!
@@ -289,7 +293,7 @@ for i in s:
 	    "open b'' b''" "$(paste -sd' ' "$tmp/killed.out")"
 	logged "$(name "killed: logged")" 'k8shell-forward died of signal 9'
 	audited "$(name "killed: the open one is audited")" forward.close \
-	    "error=k8shell-forward ended without a word"
+	    "port=$port" "error=k8shell-forward ended without a word"
 	audited "$(name "killed: the dial is audited")" forward.open \
 	    result=failed error=EPIPE
 	sleep 1.1 # it is not started more often than that
@@ -301,7 +305,7 @@ for i in s:
 
 limit() {
 	limits 'max_forwards = 2'
-	mark
+	rm -f "$tmp/limit"
 	timeout 60 ssh -F "$K8SHELL_SSH_CONFIG" "${AT_SECOND[@]}" -fNM \
 	    -S "$tmp/limit.master" -L "$tmp/limit:127.0.0.1:$port" ws </dev/null
 	is "$(name "max_forwards: two, and no third")" "b'x' b'x' b''" \
@@ -312,8 +316,11 @@ for i in range(3):
     s.append(socket.socket(socket.AF_UNIX))
     s[-1].connect(sys.argv[1])
     s[-1].settimeout(20)
-    s[-1].sendall(b"x")
-    print(s[-1].recv(1), end=" " if i < 2 else "")' "$tmp/limit")"
+    try:
+        s[-1].sendall(b"x")
+        print(s[-1].recv(1), end=" " if i < 2 else "")
+    except (BrokenPipeError, ConnectionResetError):
+        print(b"", end="")' "$tmp/limit")"
 	logged "$(name "max_forwards: logged")" \
 	    'user alice: forward to 127\.0\.0\.1 port .* as max_forwards allows'
 	audited "$(name "max_forwards: audited")" forward.open result=refused
@@ -327,16 +334,16 @@ for i in range(3):
 local_user() {
 	mark
 	is "$(name "a program of the user's is no sshd")" \
-	    "Connection refused Connection refused" \
+	    "Connection refused, Connection refused" \
 	    "$(s ws-shell "perl -MSocket -e '
 		\$^F = 99;
-		for (sockaddr_in($port, inet_aton(\"127.0.0.1\"))) {
-			socket(A, PF_INET, SOCK_STREAM | 04000, 0);
-			print connect(A, \$_) ? \"done\" : \$!, \" \";
-		}
+		sub try { print connect(\$_[0], \$_[1]) ? \"done\" : \$! }
+		socket(A, PF_INET, SOCK_STREAM | 04000, 0);
+		try(A, scalar sockaddr_in($port, inet_aton(\"127.0.0.1\")));
+		print \", \";
 		socket(B, PF_UNIX, SOCK_STREAM | 04000, 0);
-		print connect(B, sockaddr_un(\"/run/ws/echo\")) ? \"done\" : \$!
-	    '" </dev/null 2>&1)"
+		try(B, scalar sockaddr_un(\"/run/ws/echo\"))'" \
+		</dev/null 2>&1)"
 	audited "$(name "a program of the user's is no sshd: nothing dialled")" \
 	    "" event=forward.open
 	caught_none "a program of the user's"
@@ -363,7 +370,7 @@ nothing_of_forwards() {
 	[ -z "$(standins)" ]
 }
 
-for version in ${K8SHELL_SSHDS:-9.2 10}; do
+for version in 9.2 10; do
 	prefix=$version
 	bastion_with_shell "$(tests/openssh "$version")" yes
 	bait

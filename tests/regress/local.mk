@@ -5,8 +5,9 @@
 REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 	tests/regress/bad-input.sh tests/regress/proxyd.sh \
 	tests/regress/proxyd-front.sh tests/regress/proxyd-attack.sh \
+	tests/regress/forward.sh tests/regress/forwards.sh \
 	tests/regress/sftp.sh tests/regress/guest-session.sh \
-	tests/regress/guest-unfit.sh tests/regress/forward.sh tests/regress/names.sh
+	tests/regress/guest-unfit.sh tests/regress/names.sh
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
@@ -28,7 +29,9 @@ EXTRA_DIST += $(REGRESS) tests/regress/bad-input.conf tests/lib.sh \
 	tests/forward/suite.py \
 	tests/install-packages tests/packages.build tests/packages.run \
 	tests/packages.check tests/build tests/openssh tests/proxied \
-	tests/proxyd-lib.sh tests/audit-events demo
+	tests/proxyd-lib.sh tests/audit-events demo \
+	tests/forward/channels.py tests/forward/standin \
+	tests/forward/workspace
 
 # A file named check would be a target's name in EXTRA_DIST.
 dist-hook:

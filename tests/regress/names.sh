@@ -28,9 +28,15 @@ forward() {
 	s "$@" -W "[$host]:$port" ws </dev/null 2>&1
 }
 
-# Where the supervisor says that the last forward was to go.
+# Where the last forward was to go, says the audit log: as JSON has it.
 to() {
-	since | sed -n 's/.*: forward to \(.*\) refused: .*/\1/p' | tail -n 1
+	tail -c "+$((audit_at + 1))" "$K8SHELL_AUDIT_LOG" | sed -nE \
+	    's/.*"event":"forward.open".*"port":([0-9]+),"destination":("([^"\\]|\\.)*"),.*/\2 port \1/p' |
+	    tail -n 1
+}
+
+arrived() {
+	[ -n "$(to)" ]
 }
 
 # goes NAME HOST EXPECTED: a forward to HOST arrives there.
@@ -39,11 +45,11 @@ goes() {
 	mark
 	out=$(forward "$2" 7)
 	like "$(name "$1: open failed")" '*open failed*' "$out"
-	wait_for 5 in_log 'forward to'
+	wait_for 5 arrived
 	is "$(name "$1")" "$3 port 7" "$(to)"
 }
 
-# What the log makes of bytes that it does not write as they are.
+# JSON has a way of its own with what is not printable ASCII.
 names_arrive() {
 	local long
 	long=$(printf 'x%.0s' {1..200})
@@ -52,27 +58,41 @@ names_arrive() {
 	goes "a name of /etc/hosts here" here.example '"here.example"'
 	goes "a slash, a blank, a percent sign" 'a/b c%20%' '"a/b c%20%"'
 	goes "colons" 'a:b::x' '"a:b::x"'
-	goes "a newline" $'a\nb' '"a\012b"'
-	goes "IDN" 'bücher.example' '"b\303\274cher.example"'
+	goes "a newline" $'a\nb' '"a\u000ab"'
+	goes "IDN" 'bücher.example' '"b\u00fccher.example"'
 	goes "200 characters" "$long" "\"$long\""
 	goes "upper case" 'DB.Example' '"DB.Example"'
 }
 
 numbers_do_not() {
-	goes "IPv4" 192.0.2.9 192.0.2.9
-	goes "IPv6" 2001:db8::9 2001:db8::9
-	goes "nobody's address" 240.0.0.1 240.0.0.1
+	goes "IPv4" 192.0.2.9 '"192.0.2.9"'
+	goes "IPv6" 2001:db8::9 '"2001:db8::9"'
+	goes "nobody's address" 240.0.0.1 '"240.0.0.1"'
 }
 
-# One connection: an address for each name, and a name only what sshd permits.
-one_connection() {
-	inside sed -i '1i PermitOpen db:7 web:7 240.0.0.1:7' \
+# The C library asks for one family by another function.
+one_family() {
+	inside sed -i '1i AddressFamily inet' /etc/k8shell/sshd_config
+	goes "AddressFamily inet" here.example '"here.example"'
+	inside sed -i '1s/inet/inet6/' /etc/k8shell/sshd_config
+	mark
+	like "$(name "AddressFamily inet6: open failed")" '*open failed*' \
+	    "$(forward six.example 7)"
+	not_logged "$(name "AddressFamily inet6: nor this machine's name")" \
+	    'forward to'
+	inside sed -i 1d /etc/k8shell/sshd_config
+}
+
+# sshd's own rules come first, by the name.
+permitted() {
+	inside sed -i '1i PermitOpen db:7' \
 	    /etc/k8shell/sshd_config
 	goes "PermitOpen: what it names" db '"db"'
 	mark
 	like "$(name "PermitOpen: nothing else")" '*administratively*' \
 	    "$(forward other 7)"
-	not_logged "$(name "PermitOpen: nor is that asked for")" 'forward to'
+	audited "$(name "PermitOpen: nor is that asked for")" "" \
+	    event=forward.open
 	inside sed -i 1d /etc/k8shell/sshd_config
 }
 
@@ -204,10 +224,12 @@ for version in 9.2 10; do
 	inside sh -c 'cat >>/etc/hosts' <<-'HOSTS'
 	192.0.2.9 here.example
 	203.0.113.7 client.example
+	2001:db8::9 six.example
 	HOSTS
 	names_arrive
 	numbers_do_not
-	one_connection
+	one_family
+	permitted
 	private_nsswitch
 	sshd_resolves
 	key_command_resolves

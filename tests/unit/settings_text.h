@@ -22,6 +22,7 @@
 	"audit_file = /var/log/k8shell/audit.log\n"                  \
 	"proxy_id = bastion-1\n"                                     \
 	"uid_base = 300000\n"                                        \
+	"max_forwards = 1000\n"                                      \
 	"max_startups = 50:40:200\n"                                 \
 	"max_connections = 2000\n"                                   \
 	"max_per_source = 20\n"                                      \

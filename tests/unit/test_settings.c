@@ -60,6 +60,7 @@ reads_everything(void **state)
 	assert_string_equal(s->audit_file, "/var/log/k8shell/audit.log");
 	assert_string_equal(s->proxy_id, "bastion-1");
 	assert_int_equal(s->uid_base, 300000);
+	assert_int_equal(s->max_forwards, 1000);
 	assert_int_equal(s->log_level, LOGL_DEBUG);
 	assert_int_equal(s->limits.startups_begin, 50);
 	assert_int_equal(s->limits.startups_rate, 40);
@@ -133,6 +134,7 @@ has_defaults(void **state)
 	assert_null(s->audit_file);
 	assert_string_equal(s->proxy_id, host);
 	assert_int_equal(s->uid_base, 200000);
+	assert_int_equal(s->max_forwards, 256);
 	assert_int_equal(s->log_level, LOGL_INFO);
 	limits_config_default(&d);
 	assert_int_equal(d.startups_begin, 10);
@@ -217,6 +219,8 @@ names_what_is_wrong(void **state)
 	    {"[proxyd]\nuid_base = 999\n",
 		"line 2: not a number from 1000 to 2147483647: \"999\""},
 	    {"[proxyd]\nuid_base = 2147483648\n", "not a number from 1000"},
+	    {"[proxyd]\nmax_forwards = 1025\n", "not a number from 0"},
+	    {"[proxyd]\nmax_forwards = -1\n", "not a number from 0"},
 	    {"[proxyd]\nuid_base = 2000000x\n", "not a number from 1000"},
 	    {"[proxyd]\nuid_base = -2000\n", "not a number from 1000"},
 	    {"[proxyd]\nuid_base = +2000\n", "not a number from 1000"},
