@@ -148,6 +148,24 @@ key_command_resolves() {
 	inside rm -r /run/out /run/keys
 }
 
+# What sshd starts with the user's rights, an account's shell.
+user_program_resolves() {
+	inside sh -c 'mkdir -m 777 /run/out
+	cat >/run/shell
+	chmod 755 /run/shell
+	cp -p /etc/passwd /run/passwd
+	sed -i "/^carol:/s|[^:]*$|/run/shell|" /etc/passwd' <<-'SH'
+	#!/bin/sh
+	getent hosts here.example >/run/out/shell
+	SH
+	s ws-forced true </dev/null
+	is "$(name "a user's program has the host's names")" \
+	    "192.0.2.9 here.example" \
+	    "$(inside cat /run/out/shell | tr -s ' ')"
+	inside cp -p /run/passwd /etc/passwd
+	inside rm -r /run/out /run/shell
+}
+
 # The helper, setgid, finds the API server by a name.
 helper_resolves() {
 	inside sed -i.number 's|https://127.0.0.1:|https://localhost:|' \
@@ -226,6 +244,7 @@ for version in 9.2 10; do
 	private_nsswitch
 	sshd_resolves
 	key_command_resolves
+	user_program_resolves
 	helper_resolves
 	no_supervisor
 	nothing_left "$prefix"
