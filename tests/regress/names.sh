@@ -127,7 +127,7 @@ sshd_resolves() {
 	inside sed -i 1d /etc/k8shell/sshd_config
 }
 
-# Before anybody is in, as a user of its own.
+# Before anybody is in, as a user of its own, and as a child of sshd's.
 key_command_resolves() {
 	inside sh -c 'mkdir -m 777 /run/out
 	cat >/run/keys
@@ -137,8 +137,8 @@ key_command_resolves() {
 	sed -i "1i AuthorizedKeysFile none" /etc/k8shell/sshd_config
 	' <<-'SH'
 	#!/bin/sh
-	getent hosts here.example >/run/out/keys
 	cat /etc/k8shell-test/keys/alice
+	exec getent hosts here.example >/run/out/keys
 	SH
 	t "$(name "AuthorizedKeysCommand: a session")" s ws true </dev/null
 	is "$(name "AuthorizedKeysCommand has the host's names")" \
