@@ -242,7 +242,9 @@ channels_read(struct channels *ch)
 		if (ret == 0)
 			return 0;
 		if (ret == -1) {
-			channels_lost(ch, err.msg);
+			/* Its status says why, if it is not a good end. */
+			channels_lost(ch,
+			    err.code == K8S_ERR_DISCONNECT ? NULL : err.msg);
 			return 0;
 		}
 		if (passed != -1)
