@@ -684,6 +684,28 @@ def limited():
 
 
 @test
+def deaf_supervisor():
+    """One that does not read its answers is not read itself."""
+    configure()
+    with Forward() as f:
+        f.sock.setblocking(False)
+        asked, quiet = 0, 0
+        while quiet < 20:
+            try:
+                f.tcp(1).sock.close()
+                asked, quiet = asked + 1, 0
+            except BlockingIOError:
+                quiet += 1
+                time.sleep(0.05)
+            need(asked < 5000, "it reads without end")
+        need(f.memory() < 32 * MIB, f.memory())
+        f.sock.settimeout(DEADLINE)
+        got = {Answer(f.sock.recv(512)).number for _ in range(asked)}
+        equal(len(got), asked)
+        print(f"# deaf_supervisor: {asked} dials")
+
+
+@test
 def last_words():
     """A supervisor that asks for nothing more, but listens."""
     configure()
