@@ -242,7 +242,9 @@ channels_read(struct channels *ch)
 		if (ret == 0)
 			return 0;
 		if (ret == -1) {
-			channels_lost(ch, err.msg);
+			/* Its status says why, if it is not a good end. */
+			channels_lost(ch,
+			    err.code == K8S_ERR_DISCONNECT ? NULL : err.msg);
 			return 0;
 		}
 		if (passed != -1)
@@ -265,6 +267,15 @@ channels_event(void *arg, uint32_t events)
  */
 
 static void
+channels_forget_child(struct channels *ch)
+{
+	loop_del(ch->child_watch);
+	ch->child_watch = NULL;
+	proc_child_end(ch->child);
+	ch->child = NULL;
+}
+
+static void
 channels_child_event(void *arg, uint32_t events)
 {
 	struct channels *ch = arg;
@@ -275,8 +286,6 @@ channels_child_event(void *arg, uint32_t events)
 	/* What it said last, before its end. */
 	while (channels_read(ch))
 		continue;
-	loop_del(ch->child_watch);
-	ch->child_watch = NULL;
 	if (proc_child_wait(ch->child, &status, &err) == -1)
 		log_error("connection %s: %s: %s", ch->config.id,
 		    ch->config.program, err.msg);
@@ -286,8 +295,7 @@ channels_child_event(void *arg, uint32_t events)
 	else if (WEXITSTATUS(status) != 0)
 		log_warn("connection %s: k8shell-forward ended with status %d",
 		    ch->config.id, WEXITSTATUS(status));
-	proc_child_end(ch->child);
-	ch->child = NULL;
+	channels_forget_child(ch);
 	channels_lost(ch, NULL);
 }
 
@@ -331,7 +339,7 @@ channels_timer_event(void *arg, uint32_t events)
 	if (left > 0)
 		channels_arm(ch, left);
 	else
-		channels_lost(ch, "does not answer: killed");
+		channels_lost(ch, "does not answer: given up");
 }
 
 /*
@@ -350,10 +358,11 @@ channels_start(struct channels *ch, struct k8s_err *err)
 
 	if (ch->fd != -1)
 		return 0;
-	if (ch->child != NULL ||
-	    (ch->started_ms != 0 && now - ch->started_ms < CHANNELS_RESTART_MS))
+	if (ch->started_ms != 0 && now - ch->started_ms < CHANNELS_RESTART_MS)
 		return k8s_err_set(err, K8S_ERR_LIMIT,
 		    "k8shell-forward has only just ended");
+	/* One that hangs, or has not quite ended. */
+	channels_forget_child(ch);
 	ch->started_ms = now;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		0, pair) == -1)
@@ -371,10 +380,7 @@ channels_start(struct channels *ch, struct k8s_err *err)
 		return 0;
 	}
 	(void)close(pair[0]);
-	loop_del(ch->child_watch);
-	ch->child_watch = NULL;
-	proc_child_end(ch->child);
-	ch->child = NULL;
+	channels_forget_child(ch);
 	return -1;
 }
 
@@ -634,8 +640,7 @@ channels_free(struct channels *ch)
 	if (ch == NULL)
 		return;
 	channels_lost(ch, NULL);
-	loop_del(ch->child_watch);
-	proc_child_end(ch->child);
+	channels_forget_child(ch);
 	loop_del(ch->timer_watch);
 	if (ch->timer != -1)
 		(void)close(ch->timer);

@@ -17,7 +17,7 @@ SUPERVISOR, OWN, GROUP = 64998, 64999, 64998
 TCP, UNIX, CONNECTED, FAILED, CLOSED = 1, 2, 3, 4, 5
 DEADLINE = 60
 MIB = 1024 * 1024
-BULK = 1024 * MIB
+BULK = int(os.environ.get("BULK_MIB", "1024")) * MIB
 CONF = pathlib.Path("/etc/k8shell/k8shell.conf")
 TESTS = []
 
@@ -638,6 +638,38 @@ def guest_killed():
         equal(c.read(5), b"again")
         c.sock.close()
         f.closed(c)
+
+
+@test
+def abandoned():
+    """The client has closed, the far end neither closes nor says anything."""
+    configure()
+    stop = threading.Event()
+
+    def silent(c):
+        stop.wait(DEADLINE)
+        return c.recv(10)
+
+    with Forward(program=PROGRAM + "-hasty") as f, Server(silent) as s:
+        gone, half = f.connect(f.tcp(s.port)), f.connect(f.tcp(s.port))
+        began = time.monotonic()
+        gone.sock.sendall(b"bye")
+        gone.sock.close()
+        # One that listens still is another matter.
+        half.sock.shutdown(socket.SHUT_WR)
+        a = f.closed(gone)
+        need(time.monotonic() - began >= 1)
+        need("did not close" in a.why, a)
+        time.sleep(1.5)
+        f.sock.setblocking(False)
+        try:
+            need(False, f.sock.recv(512))
+        except BlockingIOError:
+            pass
+        stop.set()
+        f.sock.settimeout(DEADLINE)
+        equal(f.closed(half).why, "")
+        equal({s.result(), s.result()}, {b"bye", b""})
 
 
 @test
