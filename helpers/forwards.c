@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "helpers/answers.h"
 #include "helpers/join.h"
 #include "helpers/plain.h"
 #include "helpers/workspace.h"
@@ -26,8 +27,10 @@
  * far end that says nothing and does not close, as with TCP (FIN-WAIT-2 of
  * tcp(7)); looked after this often.
  */
+#ifndef FORWARDS_LINGER_MS
 #define FORWARDS_LINGER_MS 60000
 #define FORWARDS_SWEEP_MS  15000
+#endif
 
 /* One dial, from its packet to FAILED or CLOSED. */
 struct forward {
@@ -46,12 +49,6 @@ struct forward {
 	long long hung_up_ms; /* since when the client has been gone; or 0 */
 };
 
-/* What the supervisor had no room for. */
-struct forwards_answer {
-	struct forwards_answer *next;
-	struct dials_packet packet;
-};
-
 struct forwards {
 	struct loop *loop;
 	int fd;
@@ -62,10 +59,8 @@ struct forwards {
 	long long timer_ms; /* when it is due; 0: not at all */
 	struct forward *first;
 	unsigned int count;
-	/*
-	 * Two a dial at most, as no packet is read while any of them wait.
-	 */
-	struct forwards_answer *answers, **answers_end;
+	/* No dial is read while any of them wait. */
+	struct answers answers;
 	int over;
 	struct k8s_err err;
 };
@@ -96,46 +91,20 @@ forwards_stop(struct forwards *f, const struct k8s_err *why)
 static void
 forwards_watch(struct forwards *f)
 {
-	loop_want(f->watch, f->answers != NULL ? EPOLLOUT : EPOLLIN);
-}
-
-static void
-forwards_flush(struct forwards *f)
-{
-	struct forwards_answer *a;
-	struct k8s_err err;
-	int r;
-
-	while ((a = f->answers) != NULL) {
-		if ((r = dials_send(f->fd, &a->packet, -1, &err)) == -1)
-			forwards_stop(f, &err);
-		if (r != 1)
-			break;
-		if ((f->answers = a->next) == NULL)
-			f->answers_end = &f->answers;
-		free(a);
-	}
-	forwards_watch(f);
+	loop_want(f->watch, answers_wait(&f->answers) ? EPOLLOUT : EPOLLIN);
 }
 
 static void
 forwards_answer(struct forwards *f, const struct dials_packet *p)
 {
-	struct forwards_answer *a;
 	struct k8s_err err;
 
 	if (f->over)
 		return;
-	if ((a = calloc(1, sizeof(*a))) == NULL) {
-		/* A dial without an answer is none that may go on. */
-		k8s_err_errno(&err, "out of memory");
+	/* A dial without an answer is none that may go on. */
+	if (answers_put(&f->answers, p, &err) == -1)
 		forwards_stop(f, &err);
-		return;
-	}
-	a->packet = *p;
-	*f->answers_end = a;
-	f->answers_end = &a->next;
-	forwards_flush(f);
+	forwards_watch(f);
 }
 
 /* Untrusted text, as far as there is room for it, into a packet. */
@@ -628,9 +597,13 @@ forwards_event(void *arg, uint32_t events)
 	struct k8s_err err;
 	int fd, i, r;
 
-	if ((events & EPOLLOUT) != 0)
-		forwards_flush(f);
-	for (i = 0; i < FORWARDS_BURST && f->answers == NULL && !f->over; i++) {
+	if ((events & EPOLLOUT) != 0) {
+		if (answers_flush(&f->answers, &err) == -1)
+			forwards_stop(f, &err);
+		forwards_watch(f);
+	}
+	for (i = 0;
+	    i < FORWARDS_BURST && !answers_wait(&f->answers) && !f->over; i++) {
 		if ((r = dials_receive(f->fd, &p, &fd, &err)) == 0)
 			break;
 		if (r == 1 && (p.type == DIALS_TCP || p.type == DIALS_UNIX)) {
@@ -647,16 +620,11 @@ forwards_event(void *arg, uint32_t events)
 static void
 forwards_clear(struct forwards *f)
 {
-	struct forwards_answer *a;
-
 	f->over = 1;
 	while (f->first != NULL)
 		forward_free(f->first);
 	workspace_freep(&f->workspace);
-	while ((a = f->answers) != NULL) {
-		f->answers = a->next;
-		free(a);
-	}
+	answers_clear(&f->answers);
 	loop_del(f->watch);
 	loop_del(f->timer);
 	if (f->timerfd != -1)
@@ -672,7 +640,7 @@ forwards_run(const char *user, int fd, struct k8s_err *err)
 	    .timerfd = -1,
 	};
 
-	f.answers_end = &f.answers;
+	answers_init(&f.answers, fd);
 	if ((f.loop = loop_new(err)) == NULL)
 		return -1;
 	f.workspace =

@@ -45,6 +45,7 @@ helpers_k8shell_sftp_LDADD = $(helpers_k8shell_session_LDADD)
 
 k8shelllibexec_PROGRAMS += helpers/k8shell-forward
 helpers_k8shell_forward_SOURCES = helpers/forward.c \
+	helpers/answers.c helpers/answers.h \
 	helpers/carry.c helpers/carry.h \
 	helpers/forwards.c helpers/forwards.h \
 	helpers/guestlink.c helpers/guestlink.h \

@@ -4,11 +4,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "helpers/carry.h"
 #include "helpers/guestlink.h"
 #include "helpers/setup.h"
 #include "lib/core/log.h"
+
+/*
+ * How long the loading of credentials may take, s; SIGALRM ends the process
+ * then, and with it all dials. Nobody else could: the supervisor has another
+ * uid.
+ */
+#define WORKSPACE_BLOCK_MAX_S 45
 
 struct workspace {
 	struct loop *loop;
@@ -176,6 +184,18 @@ workspace_start(struct workspace *w, struct k8s_err *err)
 	return w->link != NULL ? 0 : -1;
 }
 
+/* A plugin or a resolver that does not come to an end would be waited for. */
+static int
+workspace_load_in_time(struct workspace *w, struct k8s_err *err)
+{
+	int ret;
+
+	(void)alarm(WORKSPACE_BLOCK_MAX_S);
+	ret = workspace_load(w, err);
+	(void)alarm(0);
+	return ret;
+}
+
 int
 workspace_want(struct workspace *w, struct k8s_err *err)
 {
@@ -185,7 +205,7 @@ workspace_want(struct workspace *w, struct k8s_err *err)
 		return 1;
 	if (w->link != NULL)
 		return 0;
-	if (!workspace_in_use(w) && workspace_load(w, &why) == -1) {
+	if (!workspace_in_use(w) && workspace_load_in_time(w, &why) == -1) {
 		workspace_unload(w);
 		return k8s_err_set(err, why.code, "%s", why.msg);
 	}

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "proxyprotocol/channels.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -16,6 +14,7 @@
 #include "lib/core/dials.h"
 #include "lib/core/log.h"
 #include "lib/core/proc.h"
+#include "proxyprotocol/destination.h"
 
 /* Lines a second about forwards that were refused. */
 #define CHANNELS_LINES 10
@@ -242,7 +241,9 @@ channels_read(struct channels *ch)
 		if (ret == 0)
 			return 0;
 		if (ret == -1) {
-			channels_lost(ch, err.msg);
+			/* Its status says why, if it is not a good end. */
+			channels_lost(ch,
+			    err.code == K8S_ERR_DISCONNECT ? NULL : err.msg);
 			return 0;
 		}
 		if (passed != -1)
@@ -265,6 +266,15 @@ channels_event(void *arg, uint32_t events)
  */
 
 static void
+channels_forget_child(struct channels *ch)
+{
+	loop_del(ch->child_watch);
+	ch->child_watch = NULL;
+	proc_child_end(ch->child);
+	ch->child = NULL;
+}
+
+static void
 channels_child_event(void *arg, uint32_t events)
 {
 	struct channels *ch = arg;
@@ -275,8 +285,6 @@ channels_child_event(void *arg, uint32_t events)
 	/* What it said last, before its end. */
 	while (channels_read(ch))
 		continue;
-	loop_del(ch->child_watch);
-	ch->child_watch = NULL;
 	if (proc_child_wait(ch->child, &status, &err) == -1)
 		log_error("connection %s: %s: %s", ch->config.id,
 		    ch->config.program, err.msg);
@@ -286,8 +294,7 @@ channels_child_event(void *arg, uint32_t events)
 	else if (WEXITSTATUS(status) != 0)
 		log_warn("connection %s: k8shell-forward ended with status %d",
 		    ch->config.id, WEXITSTATUS(status));
-	proc_child_end(ch->child);
-	ch->child = NULL;
+	channels_forget_child(ch);
 	channels_lost(ch, NULL);
 }
 
@@ -331,12 +338,13 @@ channels_timer_event(void *arg, uint32_t events)
 	if (left > 0)
 		channels_arm(ch, left);
 	else
-		channels_lost(ch, "does not answer: killed");
+		channels_lost(ch, "does not answer: given up");
 }
 
 /*
- * It runs with this process's ids, and without its capability, which exec
- * takes away: it is neither inheritable nor ambient (privileges.c).
+ * It has nothing of this process's capability: that is neither inheritable nor
+ * ambient, and the bounding set is empty (privileges.c). Whose it becomes its
+ * file says (helpers/forward.c).
  */
 static int
 channels_start(struct channels *ch, struct k8s_err *err)
@@ -350,10 +358,11 @@ channels_start(struct channels *ch, struct k8s_err *err)
 
 	if (ch->fd != -1)
 		return 0;
-	if (ch->child != NULL ||
-	    (ch->started_ms != 0 && now - ch->started_ms < CHANNELS_RESTART_MS))
+	if (ch->started_ms != 0 && now - ch->started_ms < CHANNELS_RESTART_MS)
 		return k8s_err_set(err, K8S_ERR_LIMIT,
 		    "k8shell-forward has only just ended");
+	/* One that hangs, or has not quite ended. */
+	channels_forget_child(ch);
 	ch->started_ms = now;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC,
 		0, pair) == -1)
@@ -371,94 +380,13 @@ channels_start(struct channels *ch, struct k8s_err *err)
 		return 0;
 	}
 	(void)close(pair[0]);
-	loop_del(ch->child_watch);
-	ch->child_watch = NULL;
-	proc_child_end(ch->child);
-	ch->child = NULL;
+	channels_forget_child(ch);
 	return -1;
 }
 
 /*
  * The caller's connect.
  */
-
-static int
-channels_name(const struct channels *ch, uint32_t address,
-    struct dials_packet *to, const char **why)
-{
-	const char *name;
-	size_t len;
-
-	if ((name = names_name(ch->config.names, address, &len)) == NULL ||
-	    len == 0 || len > DIALS_HOST_MAX || memchr(name, '\0', len)) {
-		*why = "no name that could be dialled has this address";
-		return -1;
-	}
-	memcpy(to->text, name, len);
-	to->text[len] = '\0';
-	to->text_len = len;
-	return 0;
-}
-
-static int
-channels_inet(const struct channels *ch, const struct sockaddr *sa,
-    socklen_t len, struct dials_packet *to, const char **why)
-{
-	struct net_addr a;
-
-	to->type = DIALS_TCP;
-	if (net_addr_from(&a, sa, len) == -1) {
-		*why = "no address of a family that can be dialled";
-		return -1;
-	}
-	(void)net_addr_text(&a, to->text, NET_ADDR_TEXT_MAX);
-	to->text_len = strlen(to->text);
-	to->port = (uint16_t)net_addr_port(&a);
-	if (to->port == 0) {
-		*why = "port 0";
-		return -1;
-	}
-	/* An interface's number here is another one there. */
-	if (a.sa.sa_family == AF_INET6 && a.in6.sin6_scope_id != 0) {
-		*why = "an address of this machine's interface";
-		return -1;
-	}
-	if (a.sa.sa_family == AF_INET &&
-	    names_is_one(ntohl(a.in.sin_addr.s_addr)))
-		return channels_name(ch, ntohl(a.in.sin_addr.s_addr), to, why);
-	return 0;
-}
-
-static int
-channels_unix(const struct sockaddr *sa, socklen_t len, struct dials_packet *to,
-    const char **why)
-{
-	const size_t start = offsetof(struct sockaddr_un, sun_path);
-	const char *path =
-	    ((const struct sockaddr_un *)(const void *)sa)->sun_path;
-
-	to->type = DIALS_UNIX;
-	/* unix(7): a path may fill sun_path, without a NUL behind it. */
-	to->text_len = len <= start ? 0 : strnlen(path, len - start);
-	if (to->text_len == 0 || to->text_len > DIALS_PATH_MAX) {
-		*why = to->text_len == 0 ? "an abstract socket, or none"
-					 : "the path is too long";
-		to->text_len = 0;
-		return -1;
-	}
-	memcpy(to->text, path, to->text_len);
-	to->text[to->text_len] = '\0';
-	return 0;
-}
-
-/* What the caller's address says to dial. -1: *why not. */
-static int
-channels_destination(const struct channels *ch, const struct sockaddr *sa,
-    socklen_t len, struct dials_packet *to, const char **why)
-{
-	return sa->sa_family == AF_UNIX ? channels_unix(sa, len, to, why)
-					: channels_inet(ch, sa, len, to, why);
-}
 
 /* Until the socket is not writable: then connect(2) on it is under way. */
 static int
@@ -559,7 +487,7 @@ channels_connect(struct channels *ch, int fd, const struct sockaddr *sa,
 	struct k8s_err err = K8S_ERR_INIT;
 	int theirs;
 
-	if (channels_destination(ch, sa, len, &to, &why) == 0) {
+	if (destination_of(ch->config.names, sa, len, &to, &why) == 0) {
 		if (user == NULL || *user == '\0')
 			why = "it is not known who is in";
 		else if (ch->dials_len >= ch->config.max)
@@ -634,8 +562,7 @@ channels_free(struct channels *ch)
 	if (ch == NULL)
 		return;
 	channels_lost(ch, NULL);
-	loop_del(ch->child_watch);
-	proc_child_end(ch->child);
+	channels_forget_child(ch);
 	loop_del(ch->timer_watch);
 	if (ch->timer != -1)
 		(void)close(ch->timer);

@@ -25,7 +25,11 @@
 /* k8shell-forward is started this often at most, ms. */
 #define CHANNELS_RESTART_MS 1000
 
-/* How long it may take to say how a dial went; then it hangs, and is killed. */
+/*
+ * How long it may take to say how a dial went; then it hangs, and another one
+ * takes its place. (It is setuid: it can't be killed once it is another
+ * user's.)
+ */
 #ifndef CHANNELS_ANSWER_MS
 #define CHANNELS_ANSWER_MS 60000
 #endif
@@ -48,7 +52,7 @@ struct channels_config {
 
 struct channels *channels_new(const struct channels_config *config,
     struct k8s_err *err);
-/* k8shell-forward, if it still runs, is killed. NULL is fine. */
+/* k8shell-forward, if it still runs, sees its socket close. NULL is fine. */
 void channels_free(struct channels *ch);
 
 /*

@@ -121,21 +121,6 @@ controls_event(void *arg, uint32_t events)
 	}
 }
 
-static int
-controls_exe(pid_t pid, struct stat *exe)
-{
-	char path[64];
-
-	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)pid);
-	return stat(path, exe);
-}
-
-static int
-controls_same(const struct stat *a, const struct stat *b)
-{
-	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
-}
-
 /*
  * Whether the caller is one of the programs that tell of sessions: it runs the
  * file, and with the group that the file gives. Without the group (under
@@ -145,32 +130,31 @@ static int
 controls_may_tell(const struct supervisor *s, const struct notify_caller *c)
 {
 	struct stat exe, teller;
+	char path[64];
 	size_t i;
 
-	if (c->egid != s->p->helper_gid || controls_exe(c->pid, &exe) == -1)
+	(void)snprintf(path, sizeof(path), "/proc/%ld/exe", (long)c->pid);
+	if (c->egid != s->p->helper_gid || stat(path, &exe) == -1)
 		return 0;
 	for (i = 0; i < sizeof(controls_tellers) / sizeof(controls_tellers[0]);
 	    i++)
 		if (stat(controls_tellers[i], &teller) == 0 &&
-		    controls_same(&teller, &exe))
+		    teller.st_dev == exe.st_dev && teller.st_ino == exe.st_ino)
 			return 1;
 	return 0;
 }
 
 /*
- * Whether the caller can be the part of sshd that opens channels: with a user's
- * rights, and of the same file as its parent, which is sshd's first process
- * (sshd-session's, since 9.8). Root's processes look names up for themselves.
- * The helpers do for the cluster's sake.
+ * Whether the caller is the part of sshd that opens channels, with a user's
+ * rights. Root's processes look names up for themselves, and so do the helpers,
+ * for the cluster's sake. (A key command can be sshd's child as well, but not
+ * once somebody is in.)
  */
 static int
 controls_may_resolve(const struct supervisor *s, const struct notify_caller *c)
 {
-	struct stat exe, sshd;
-
 	return c->euid != 0 && c->egid != s->p->helper_gid &&
-	    s->sshd_fd != -1 && controls_exe(s->sshd, &sshd) == 0 &&
-	    controls_exe(c->pid, &exe) == 0 && controls_same(&exe, &sshd);
+	    supervise_is_sshd(s, c);
 }
 
 /* Puts one end of a new socketpair in the place of the caller's socket. */

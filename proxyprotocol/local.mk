@@ -4,6 +4,7 @@ noinst_LIBRARIES += proxyprotocol/libproxyprotocol.a
 proxyprotocol_libproxyprotocol_a_SOURCES = \
 	proxyprotocol/channels.c proxyprotocol/channels.h \
 	proxyprotocol/crc32c.c proxyprotocol/crc32c.h \
+	proxyprotocol/destination.c proxyprotocol/destination.h \
 	proxyprotocol/limits.c proxyprotocol/limits.h \
 	proxyprotocol/names.c proxyprotocol/names.h \
 	proxyprotocol/notify.c proxyprotocol/notify.h \

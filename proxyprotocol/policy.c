@@ -66,8 +66,8 @@ policy_decide(const struct policy *p, const struct policy_connect *c)
 		if (policy_is_channel(c))
 			return POLICY_CHANNEL;
 		/*
-		 * nscd shares memory with those who ask it; sshd's child would
-		 * inherit that, and find hosts there before it asks us.
+		 * nscd can share memory with those who ask it; sshd's child
+		 * would inherit that, and find hosts there before it asks us.
 		 */
 		return policy_is_path(c, POLICY_NSCD) ? POLICY_HIDE
 						      : POLICY_CONTINUE;

@@ -29,7 +29,11 @@ privileges_check(uid_t uid, gid_t gid)
 	privileges_caps caps;
 	uid_t ru, eu, su;
 	gid_t rg, eg, sg;
+	int cap;
 
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != -1; cap++)
+		if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != 0)
+			return 0;
 	return getresuid(&ru, &eu, &su) == 0 && ru == uid && eu == uid &&
 	    su == uid && getresgid(&rg, &eg, &sg) == 0 && rg == gid &&
 	    eg == gid && sg == gid && getgroups(0, NULL) == 0 &&
@@ -47,12 +51,17 @@ privileges_drop(uid_t uid, gid_t gid, struct k8s_err *err)
 	    .version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	privileges_caps caps;
+	int cap;
 
 	memset(caps, 0, sizeof(caps));
 	caps[0].effective = caps[0].permitted = PRIVILEGES_KEPT;
 	if (uid == 0 || gid == 0)
 		return k8s_err_set(err, K8S_ERR_CONFIG,
 		    "the supervisor's user can't be root");
+	/* exec of whatever file gives none. */
+	for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) != -1; cap++)
+		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) == -1)
+			return k8s_err_errno(err, "giving up root");
 	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) == -1 ||
 	    setgroups(0, NULL) == -1 || setresgid(gid, gid, gid) == -1 ||
 	    setresuid(uid, uid, uid) == -1)

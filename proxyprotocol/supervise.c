@@ -169,13 +169,7 @@ supervise_address(struct supervisor *s, const struct notify_caller *c)
 		notify_continue(s->notify);
 }
 
-/*
- * sshd with the rights of the user who is in is a child of its monitor, which
- * is the connection's first process. That a program of the user's can't be, so
- * nobody gets by what sshd has been told to permit. (Root's sshd may be the
- * monitor itself.)
- */
-static int
+int
 supervise_is_sshd(const struct supervisor *s, const struct notify_caller *c)
 {
 	return s->sshd_fd != -1 && (c->ppid == s->sshd || c->pid == s->sshd);

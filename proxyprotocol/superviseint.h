@@ -71,6 +71,15 @@ void supervise_finish(struct supervisor *s);
 /* Reads what sshd has logged so far: before anything that it decides. */
 void supervise_read_log(struct supervisor *s);
 
+/*
+ * Whether it is sshd: with the rights of the user who is in that is a child of
+ * its monitor, which is the connection's first process. A program of the user's
+ * can't be, so nobody gets by what sshd has been told to permit. (Root's sshd
+ * may be the monitor itself.)
+ */
+int supervise_is_sshd(const struct supervisor *s,
+    const struct notify_caller *c);
+
 /* controls.c: the control sockets of the connection's programs. */
 void controls_init(struct supervisor *s);
 

@@ -391,6 +391,11 @@ proc_child_end(struct proc_child *c)
 {
 	if (c == NULL)
 		return;
+	/* Of another user by now: nothing makes it end, so nobody waits. */
+	if (c->pid > 0 && waitpid(c->pid, NULL, WNOHANG) == c->pid)
+		c->pid = -1;
+	if (c->pid > 0 && kill(c->pid, SIGKILL) == -1)
+		c->pid = -1;
 	child_end(c);
 	free(c);
 }

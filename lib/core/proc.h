@@ -50,7 +50,9 @@ struct proc_child;
 
 /*
  * Starts it and does not wait for anything; that it can't be executed shows
- * when it ends. It is killed when the caller ends. NULL: there is no process.
+ * when it ends. It is killed when the caller ends, and by the calls below, but
+ * not if it is setuid and has made itself another user's: that one has to see
+ * by its descriptor that it is to end. NULL: there is no process.
  */
 struct proc_child *proc_start(const struct proc_start *start,
     struct k8s_err *err);

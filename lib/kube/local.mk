@@ -16,6 +16,7 @@ lib_kube_libkube_a_SOURCES = \
 	lib/kube/kyaml.c lib/kube/kyaml.h \
 	lib/kube/pod.c lib/kube/pod.h \
 	lib/kube/portforward.c lib/kube/portforward.h \
+	lib/kube/portmessage.c lib/kube/portmessage.h \
 	lib/kube/status.c lib/kube/status.h \
 	lib/kube/stream.c lib/kube/stream.h \
 	lib/kube/tls.c lib/kube/tls.h \

@@ -10,12 +10,8 @@
 
 #include "lib/core/buf.h"
 #include "lib/core/log.h"
+#include "lib/kube/portmessage.h"
 #include "lib/kube/url.h"
-
-/* Of an error's text: enough for a message. */
-#define PORTFORWARD_TEXT_MAX 200
-
-enum { PORTFORWARD_DATA, PORTFORWARD_ERROR, PORTFORWARD_CHANNELS };
 
 static const char portforward_protocol[] = "v4.channel.k8s.io";
 
@@ -23,30 +19,25 @@ struct portforward {
 	const struct portforward_handler *h; /* NULL: nobody wants it */
 	void *arg;
 	struct ws *ws;
-	unsigned int port;
 	int timerfd;
 	struct loop_io *timer;
 	int opened;
-	int channel; /* of the message under way; -1: none yet */
-	/* Bytes of the port that have come on each channel. */
-	unsigned int got[PORTFORWARD_CHANNELS];
-	char text[PORTFORWARD_TEXT_MAX + 1];
-	size_t text_len;
+	struct portmessage reader;
 	struct k8s_err why; /* why we gave up, if we did */
 	unsigned char out[WS_HEADROOM + 1 + PORTFORWARD_MAX];
 };
 
 static void
-portforward_give_up(struct portforward *f, const char *why)
+portforward_give_up(struct portforward *f, const struct k8s_err *why)
 {
-	k8s_err_set(&f->why, K8S_ERR_INVALID, "%s", why);
+	f->why = *why;
 	ws_close(f->ws);
 }
 
 static void
 portforward_open(struct portforward *f)
 {
-	if (f->opened || f->h == NULL || f->text_len > 0)
+	if (f->opened || f->h == NULL || f->reader.text_len > 0)
 		return;
 	f->opened = 1;
 	f->h->opened(f->arg);
@@ -67,63 +58,35 @@ static void
 portforward_opened(void *arg, const char *protocol)
 {
 	struct portforward *f = arg;
+	struct k8s_err why;
 
-	if (strcmp(protocol, portforward_protocol) != 0)
-		portforward_give_up(f,
-		    "the API server chose a protocol that was not offered");
-}
-
-/* The port on a channel; returns how many bytes of it there were. -1: none. */
-static int
-portforward_port(struct portforward *f, const unsigned char *p, size_t len)
-{
-	const struct itimerspec grace = {
-	    .it_value.tv_nsec = PORTFORWARD_GRACE_MS * 1000000L,
-	};
-	unsigned int *got = &f->got[f->channel];
-	int n = 0;
-
-	for (; *got < 2 && len > 0; len--, n++)
-		if (*p++ != (f->port >> (8 * (*got)++) & 0xff))
-			return -1;
-	if (n > 0 && f->got[PORTFORWARD_DATA] == 2 &&
-	    f->got[PORTFORWARD_ERROR] == 2)
-		(void)timerfd_settime(f->timerfd, 0, &grace, NULL);
-	return n;
+	if (strcmp(protocol, portforward_protocol) == 0)
+		return;
+	k8s_err_set(&why, K8S_ERR_INVALID,
+	    "the API server chose a protocol that was not offered");
+	portforward_give_up(f, &why);
 }
 
 static void
 portforward_data(void *arg, const unsigned char *p, size_t len, int first)
 {
+	const struct itimerspec grace = {
+	    .it_value.tv_nsec = PORTFORWARD_GRACE_MS * 1000000L,
+	};
 	struct portforward *f = arg;
-	size_t room = sizeof(f->text) - 1 - f->text_len;
-	int n;
+	int was_ready = portmessage_ready(&f->reader);
+	struct k8s_err why;
 
-	if (first)
-		f->channel = -1;
-	if (len > 0 && f->channel == -1) {
-		f->channel = *p++;
-		len--;
-	}
-	/* Unknown channels are skipped, as clients of Kubernetes do. */
-	if (len == 0 || f->channel >= PORTFORWARD_CHANNELS)
-		return;
-	if ((n = portforward_port(f, p, len)) == -1) {
-		portforward_give_up(f, "the API server forwards another port");
+	if (portmessage_feed(&f->reader, &p, &len, first, &why) == -1) {
+		portforward_give_up(f, &why);
 		return;
 	}
-	p += n;
-	len -= (size_t)n;
+	if (!was_ready && portmessage_ready(&f->reader))
+		(void)timerfd_settime(f->timerfd, 0, &grace, NULL);
+	if (f->reader.text_len > 0)
+		ws_close_within(f->ws);
 	if (len == 0)
 		return;
-	if (f->channel == PORTFORWARD_ERROR) {
-		if (len > room)
-			len = room;
-		memcpy(f->text + f->text_len, p, len);
-		f->text_len += len;
-		ws_close_within(f->ws);
-		return;
-	}
 	portforward_open(f);
 	if (f->opened && f->h != NULL)
 		f->h->data(f->arg, p, len);
@@ -142,19 +105,20 @@ static void
 portforward_closed(void *arg, int close_code, const struct k8s_err *why)
 {
 	struct portforward *f = arg;
-	char safe[PORTFORWARD_TEXT_MAX * 4 + 1];
+	char safe[PORTMESSAGE_TEXT_MAX * 4 + 1];
 	struct k8s_err err = K8S_ERR_INIT;
 
 	(void)close_code;
 	if (f->why.code != K8S_ERR_NONE)
 		err = f->why;
-	else if (f->text_len > 0)
-		k8s_err_set(&err, K8S_ERR_API, "port %u: %s", f->port,
-		    log_escape(safe, sizeof(safe), f->text, f->text_len));
+	else if (f->reader.text_len > 0)
+		k8s_err_set(&err, K8S_ERR_API, "port %u: %s", f->reader.port,
+		    log_escape(safe, sizeof(safe), f->reader.text,
+			f->reader.text_len));
 	else
 		err = *why;
 	if (f->h != NULL)
-		f->h->ended(f->arg, f->text_len > 0,
+		f->h->ended(f->arg, f->reader.text_len > 0,
 		    err.code != K8S_ERR_NONE ? &err : NULL);
 	loop_del(f->timer);
 	(void)close(f->timerfd);
@@ -202,8 +166,7 @@ portforward_start(struct loop *loop, struct ws_client *c,
 	}
 	f->h = h;
 	f->arg = arg;
-	f->port = port;
-	f->channel = -1;
+	portmessage_init(&f->reader, port);
 	f->timerfd =
 	    timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (f->timerfd == -1) {
@@ -234,7 +197,7 @@ portforward_buf(struct portforward *f)
 void
 portforward_send(struct portforward *f, size_t len)
 {
-	f->out[WS_HEADROOM] = PORTFORWARD_DATA;
+	f->out[WS_HEADROOM] = PORTMESSAGE_DATA;
 	ws_send(f->ws, f->out + WS_HEADROOM, 1 + len);
 }
 

@@ -79,9 +79,8 @@ users: [{{name: u, user: {{token: secret}}}}]
         lines = head.decode().split("\r\n")
         path = lines[0].split()[1]
         self.paths.append(path)
-        fields = dict(l.lower().split(": ", 1) if False else
-                      (l.split(": ", 1)[0].lower(), l.split(": ", 1)[1])
-                      for l in lines[1:] if ": " in l)
+        fields = {name.lower(): value for name, value in
+                  (l.split(": ", 1) for l in lines[1:] if ": " in l)}
         accept = base64.b64encode(hashlib.sha1(
             fields["sec-websocket-key"].encode() + GUID).digest()).decode()
         c.sendall(f"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"

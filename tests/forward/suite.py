@@ -17,7 +17,7 @@ SUPERVISOR, OWN, GROUP = 64998, 64999, 64998
 TCP, UNIX, CONNECTED, FAILED, CLOSED = 1, 2, 3, 4, 5
 DEADLINE = 60
 MIB = 1024 * 1024
-BULK = 1024 * MIB
+BULK = int(os.environ.get("BULK_MIB", "1024")) * MIB
 CONF = pathlib.Path("/etc/k8shell/k8shell.conf")
 TESTS = []
 
@@ -641,6 +641,38 @@ def guest_killed():
 
 
 @test
+def abandoned():
+    """The client has closed, the far end neither closes nor says anything."""
+    configure()
+    stop = threading.Event()
+
+    def silent(c):
+        stop.wait(DEADLINE)
+        return c.recv(10)
+
+    with Forward(program=PROGRAM + "-hasty") as f, Server(silent) as s:
+        gone, half = f.connect(f.tcp(s.port)), f.connect(f.tcp(s.port))
+        began = time.monotonic()
+        gone.sock.sendall(b"bye")
+        gone.sock.close()
+        # One that listens still is another matter.
+        half.sock.shutdown(socket.SHUT_WR)
+        a = f.closed(gone)
+        need(time.monotonic() - began >= 1)
+        need("did not close" in a.why, a)
+        time.sleep(1.5)
+        f.sock.setblocking(False)
+        try:
+            need(False, f.sock.recv(512))
+        except BlockingIOError:
+            pass
+        stop.set()
+        f.sock.settimeout(DEADLINE)
+        equal(f.closed(half).why, "")
+        equal({s.result(), s.result()}, {b"bye", b""})
+
+
+@test
 def limited():
     configure(most=2)
     with Forward() as f, Server(echo) as s:
@@ -649,6 +681,28 @@ def limited():
         channels[0].sock.close()
         f.closed(channels[0])
         f.connect(f.tcp(s.port))
+
+
+@test
+def deaf_supervisor():
+    """One that does not read its answers is not read itself."""
+    configure()
+    with Forward() as f:
+        f.sock.setblocking(False)
+        asked, quiet = 0, 0
+        while quiet < 20:
+            try:
+                f.tcp(1).sock.close()
+                asked, quiet = asked + 1, 0
+            except BlockingIOError:
+                quiet += 1
+                time.sleep(0.05)
+            need(asked < 5000, "it reads without end")
+        need(f.memory() < 32 * MIB, f.memory())
+        f.sock.settimeout(DEADLINE)
+        got = {Answer(f.sock.recv(512)).number for _ in range(asked)}
+        equal(len(got), asked)
+        print(f"# deaf_supervisor: {asked} dials")
 
 
 @test

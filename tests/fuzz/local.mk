@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # A fuzz target is built in any case: with libFuzzer where configured, else
 # with a main() of our own, so that `make check` runs it over its corpus.
-FUZZERS = carry channel config control cred dials json kubeconfig mux pod pp \
-	prelude request settings sftprefuse sshdlog status subsystem ws
+FUZZERS = carry channel config control cred dials json kubeconfig mux pod \
+	portmessage pp prelude request settings sftprefuse sshdlog status subsystem \
+	ws
 check_PROGRAMS += tests/fuzz/fuzz_carry \
 	tests/fuzz/fuzz_channel \
 	tests/fuzz/fuzz_config \
@@ -13,6 +14,7 @@ check_PROGRAMS += tests/fuzz/fuzz_carry \
 	tests/fuzz/fuzz_kubeconfig \
 	tests/fuzz/fuzz_mux \
 	tests/fuzz/fuzz_pod \
+	tests/fuzz/fuzz_portmessage \
 	tests/fuzz/fuzz_pp \
 	tests/fuzz/fuzz_prelude \
 	tests/fuzz/fuzz_settings \
@@ -79,6 +81,11 @@ tests_fuzz_fuzz_pod_SOURCES = tests/fuzz/fuzz_pod.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_pod_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_pod_LDFLAGS = $(FUZZ_LINK)
 tests_fuzz_fuzz_pod_LDADD = $(FUZZ_KUBE)
+tests_fuzz_fuzz_portmessage_SOURCES = tests/fuzz/fuzz_portmessage.c \
+	$(FUZZ_MAIN)
+tests_fuzz_fuzz_portmessage_CFLAGS = $(FUZZ_COMPILE)
+tests_fuzz_fuzz_portmessage_LDFLAGS = $(FUZZ_LINK)
+tests_fuzz_fuzz_portmessage_LDADD = $(FUZZ_KUBE)
 tests_fuzz_fuzz_pp_SOURCES = tests/fuzz/fuzz_pp.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_pp_CFLAGS = $(FUZZ_COMPILE)
 tests_fuzz_fuzz_pp_LDFLAGS = $(FUZZ_LINK)

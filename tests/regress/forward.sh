@@ -32,9 +32,10 @@ mount -n -t tmpfs -o mode=1777 tmpfs /tmp
 mount -n -t tmpfs -o mode=755 tmpfs /usr/libexec
 mkdir -p /usr/libexec/k8shell/guest
 install -m 755 "$guest" /usr/libexec/k8shell/guest
-install -m 755 "$build/helpers/k8shell-forward" /usr/libexec/k8shell
-chown 64999:64998 /usr/libexec/k8shell/k8shell-forward
-chmod 6750 /usr/libexec/k8shell/k8shell-forward
+install -m 755 "$build/helpers/k8shell-forward" \
+    "$build/tests/forward/k8shell-forward-hasty" /usr/libexec/k8shell
+chown 64999:64998 /usr/libexec/k8shell/k8shell-forward*
+chmod 6750 /usr/libexec/k8shell/k8shell-forward*
 mount -n -t tmpfs -o mode=755 tmpfs /mnt
 cp -a /etc /mnt/etc
 mount -n --bind /mnt/etc /etc

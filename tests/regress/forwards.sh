@@ -134,7 +134,7 @@ connects() {
 # It has no rights that a helper does not need.
 process() {
 	local key
-	for key in CapInh CapPrm CapEff CapAmb; do
+	for key in CapInh CapPrm CapEff CapAmb CapBnd; do
 		is "$(name "k8shell-forward: $key")" "$key: 0000000000000000" \
 		    "$(grep "^$key:" "$seen")"
 	done
@@ -146,8 +146,6 @@ process() {
 	    "$(sed -n 's/^Gid: //p' "$seen")"
 	is "$(name "k8shell-forward: no groups")" "" \
 	    "$(sed -n 's/^Groups: *//p' "$seen")"
-	like "$(name "k8shell-forward: NoNewPrivs")" 1 \
-	    "$(sed -n 's/^NoNewPrivs: //p' "$seen")"
 	is "$(name "k8shell-forward: under no filter of ours")" \
 	    "$(sed -n 's/^Seccomp:[[:space:]]*//p' /proc/self/status)" \
 	    "$(sed -n 's/^Seccomp: //p' "$seen")"

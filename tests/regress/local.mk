@@ -11,6 +11,13 @@ REGRESS = tests/regress/sshd-config.sh tests/regress/fakekube.sh \
 if !SANITIZERS
 TESTS += $(REGRESS)
 endif
+# The same program with less patience, for forward.sh.
+check_PROGRAMS += tests/forward/k8shell-forward-hasty
+tests_forward_k8shell_forward_hasty_SOURCES = $(helpers_k8shell_forward_SOURCES)
+tests_forward_k8shell_forward_hasty_CPPFLAGS = $(HELPER_CPPFLAGS) \
+	-DFORWARDS_LINGER_MS=1000 -DFORWARDS_SWEEP_MS=200
+tests_forward_k8shell_forward_hasty_CFLAGS = $(AM_CFLAGS) $(KUBE_CFLAGS)
+tests_forward_k8shell_forward_hasty_LDADD = $(helpers_k8shell_forward_LDADD)
 # The guest is no setgid program.
 TESTS += tests/regress/guest.sh
 EXTRA_DIST += tests/regress/guest.sh tests/guest/muxhost.py \

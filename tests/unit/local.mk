@@ -50,6 +50,7 @@ UNIT_TESTS = \
 	tests/unit/test_nsswitch \
 	tests/unit/test_pod \
 	tests/unit/test_policy \
+	tests/unit/test_portmessage \
 	tests/unit/test_pp \
 	tests/unit/test_prelude \
 	tests/unit/test_prelude_scan \
@@ -204,6 +205,8 @@ tests_unit_test_pod_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pod_LDADD = $(UNIT_KUBE)
 tests_unit_test_policy_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_policy_LDADD = $(UNIT_PP)
+tests_unit_test_portmessage_CFLAGS = $(UNIT_CFLAGS)
+tests_unit_test_portmessage_LDADD = $(UNIT_KUBE)
 tests_unit_test_pp_CFLAGS = $(UNIT_CFLAGS)
 tests_unit_test_pp_LDADD = $(UNIT_PP)
 tests_unit_test_prelude_SOURCES = tests/unit/test_prelude.c \

@@ -89,8 +89,9 @@ caps_body(void *arg)
 	CHILD_CHECK(c.data[1].permitted == 0);
 	CHILD_CHECK(c.data[1].inheritable == 0);
 	for (i = 0; i <= CAP_LAST_CAP; i++)
-		CHILD_CHECK(
-		    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0, 0) == 0);
+		CHILD_CHECK(prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, i, 0,
+				0) == 0 &&
+		    prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 0);
 	/* And that it is of use: a process of root's can be read. */
 	CHILD_CHECK(process_vm_readv(getppid(), &ours, 1, &theirs, 1, 0) ==
 	    (ssize_t)sizeof(secret));

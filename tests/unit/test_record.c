@@ -2,6 +2,7 @@
 #include "tests/unit/unit.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <signal.h>
 
 #include "lib/core/log.h"
@@ -652,6 +653,8 @@ a_session_is_somebodys(void **state)
 	check_event(OPEN);
 	sshd("Failed password for tester from " AT " ssh2\r\n");
 	record_session_start(t.record, &s);
+	/* Nothing is dialled for whom only a failure names. */
+	assert_string_equal(record_user(t.record), "");
 	check_event(HEAD(
 	    "session.start") ",\"user\":\"tester\",\"kind\":\"shell\",\"tty\":"
 			     "false,"
@@ -697,6 +700,63 @@ sessions_end(void **state)
 	record_session_end(t.record, NULL);
 	check_event(HEAD("session.end") ",\"user\":\"tester\",\"error\":"
 					"\"the helper ended without a word\"");
+	check_event(NULL);
+}
+
+static void
+forwards_open_and_close(void **state)
+{
+	struct record_forward f = {
+	    .number = 3,
+	    .destination = "db\n",
+	    .destination_len = 3,
+	    .tcp = 1,
+	    .port = 5432,
+	};
+	struct record_forward_end e = {
+	    .bytes_in = 12,
+	    .bytes_out = 5000000000,
+	    .duration_ms = 345,
+	};
+
+	(void)state;
+	log_in();
+#define FORWARD(event)                                                  \
+	HEAD("forward." event)                                          \
+	",\"user\":\"tester\",\"forward\":3,\"kind\":\"tcp\",\"port\":" \
+	"5432,\"destination\":\"db\\u000a\""
+	record_forward_open(t.record, &f, RECORD_CONNECTED, 6, 0, NULL);
+	check_event(FORWARD("open") ",\"result\":\"connected\",\"dial_ms\":6");
+	record_forward_open(t.record, &f, RECORD_FAILED, 7, ECONNREFUSED,
+	    "nobody\t");
+	check_event(
+	    FORWARD("open") ",\"result\":\"failed\",\"dial_ms\":7,\"error\":"
+			    "\"ECONNREFUSED\",\"detail\":\"nobody\\u0009\"");
+	record_forward_open(t.record, &f, RECORD_FAILED, 7, 4095, "");
+	check_event(FORWARD(
+	    "open") ",\"result\":\"failed\",\"dial_ms\":7,\"error\":4095");
+	record_forward_open(t.record, &f, RECORD_REFUSED, 0, 0, "too many");
+	check_event(
+	    FORWARD("open") ",\"result\":\"refused\",\"detail\":\"too many\"");
+#define FORWARD_END      \
+	FORWARD("close") \
+	",\"bytes_in\":12,\"bytes_out\":5000000000,\"duration_ms\":345"
+	record_forward_close(t.record, &f, &e);
+	check_event(FORWARD_END);
+	e.why = "cut";
+	record_forward_close(t.record, &f, &e);
+	check_event(FORWARD_END ",\"error\":\"cut\"");
+	e.unknown = 1;
+	record_forward_close(t.record, &f, &e);
+	check_event(FORWARD("close") ",\"duration_ms\":345,\"error\":\"cut\"");
+	f = (struct record_forward){.number = 4,
+	    .destination = "/x",
+	    .destination_len = 2};
+	record_forward_open(t.record, &f, RECORD_CONNECTED, 6, 0, NULL);
+	check_event(
+	    HEAD("forward.open") ",\"user\":\"tester\",\"forward\":4,\"kind\":"
+				 "\"unix\",\"destination\":\"/x\",\"result\":"
+				 "\"connected\",\"dial_ms\":6");
 	check_event(NULL);
 }
 
@@ -792,6 +852,7 @@ main(void)
 	    RECORD_TEST(the_first_reason_counts),
 	    RECORD_TEST(sessions_begin),
 	    RECORD_TEST(a_session_is_somebodys),
+	    RECORD_TEST(forwards_open_and_close),
 	    RECORD_TEST(sessions_end),
 	    RECORD_TEST(only_root_says_who_is_in),
 	    RECORD_TEST(a_flood_of_lines_is_none_in_syslog),
