@@ -577,7 +577,7 @@ carries_it_in_once(void **state)
 		close(fd);
 		expect = (unsigned char)('a' + i);
 		for (j = i == 0 ? sizeof(loader) - 1 : 0;
-		     j < blocks[i] * SFTPFILES_BLOCK; j++)
+		    j < blocks[i] * SFTPFILES_BLOCK; j++)
 			assert_int_equal(file[j], expect);
 	}
 	run_to_begin(2, "home/.cache");
