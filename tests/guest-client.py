@@ -136,6 +136,7 @@ def trap(transport, how):
     sessions = [start(transport, command, how == "pty") for _ in range(2)]
     for c in sessions:
         read_until(c, b"ready")
+    time.sleep(0.2)  # for sleep, which until exec would not die of it
     for c in sessions:
         c.signal("TERM")
         out, end = finish(c)

@@ -168,7 +168,7 @@ departures() {
 	ssh -F "$K8SHELL_SSH_CONFIG" "$1" 'sleep 30' </dev/null >/dev/null \
 	    2>&1 &
 	pid=$!
-	wait_for 20 helper_runs
+	t "$1: its helper is seen" wait_for 20 helper_runs
 	kill -KILL "$pid"
 	wait "$pid" 2>/dev/null
 	t "$1: no helper stays when the client is killed" \
@@ -177,12 +177,14 @@ departures() {
 	t "$1: nor when it stops reading" helpers_end
 }
 
-# Helpers of this bastion only: all that run this very file.
+# Helpers of this bastion: what runs this file in its pid namespace.
 helpers() {
-	local p
+	local p ns
+	ns=$(readlink "/proc/$K8SHELL_BASTION_PID/ns/pid")
 	for p in /proc/[0-9]*; do
 		[ "$(readlink "$p/exe" 2>/dev/null)" = \
-		    /usr/libexec/k8shell/k8shell-session ] && echo "$p"
+		    /usr/libexec/k8shell/k8shell-session ] &&
+		    [ "$(readlink "$p/ns/pid")" = "$ns" ] && echo "$p"
 	done
 }
 helper_runs() {

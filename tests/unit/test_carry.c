@@ -574,8 +574,8 @@ check_feed(const char *text, size_t len, enum carry_state state,
 		carry_reset(&carry);
 		memset(&err, 0, sizeof(err));
 		for (i = 0; i < len && carry.state != CARRY_NONE &&
-		     carry.state != CARRY_RUNS;
-		     i += n) {
+		    carry.state != CARRY_RUNS;
+		    i += n) {
 			n = len - i < step ? len - i : step;
 			(void)carry_feed(&carry,
 			    (const unsigned char *)text + i, n, &err);

@@ -577,7 +577,7 @@ carries_it_in_once(void **state)
 		close(fd);
 		expect = (unsigned char)('a' + i);
 		for (j = i == 0 ? sizeof(loader) - 1 : 0;
-		     j < blocks[i] * SFTPFILES_BLOCK; j++)
+		    j < blocks[i] * SFTPFILES_BLOCK; j++)
 			assert_int_equal(file[j], expect);
 	}
 	run_to_begin(2, "home/.cache");
@@ -784,8 +784,13 @@ has_a_command_for_plain_mode(void **state)
 	assert_int_equal(run_command(command, out, sizeof(out)),
 	    SFTPSERVER_NONE);
 	assert_string_equal(out, "");
+	/* One that does not run is none. */
+	plant("other/sftp-server", "#!/bin/sh\nexit 3\n");
+	assert_int_equal(run_command(command, out, sizeof(out)),
+	    SFTPSERVER_NONE);
 	plant("other/sftp-server",
-	    "#!/bin/sh\nprintf '%s|' \"$0\" \"$@\"\nexit 3\n");
+	    "#!/bin/sh\n[ \"$1\" != -Q ]||exit 0\n"
+	    "printf '%s|' \"$0\" \"$@\"\nexit 3\n");
 	assert_int_equal(run_command(command, out, sizeof(out)), 3);
 	assert_string_equal(out, "other/sftp-server|-d|/a b|it's|$(id)||\"|");
 	free(command);
